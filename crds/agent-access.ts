@@ -1,0 +1,79 @@
+import { reference } from './common.ts';
+import { choice, fields, flag, httpURL, integer, label, mapList } from './field.ts';
+
+const settings = fields(
+  {
+    telegram: fields(
+      {
+        receive: choice(['Polling', 'Webhook'], 'How messages arrive.').default('Polling'),
+        apiURL: httpURL('Address of a Bot API server of your own.').optional(),
+      },
+      'Settings of a telegram account.',
+    ).optional(),
+    slack: fields(
+      { receive: choice(['Socket', 'Webhook'], 'How messages arrive.').default('Socket') },
+      'Settings of a slack account.',
+    ).optional(),
+    matrix: fields(
+      { homeserverURL: httpURL('Address of the homeserver.') },
+      'Settings of a matrix account.',
+    ).optional(),
+    feishu: fields(
+      { domain: choice(['feishu', 'lark'], 'Which of the two services the account belongs to.').default('feishu') },
+      'Settings of a feishu account.',
+    ).optional(),
+  },
+  'Settings that belong to the platform of the account.',
+);
+
+/** `spec.accounts` of an Agent. */
+export const accounts = mapList(
+  fields(
+    {
+      name: label('Name of the account. Everywhere else it is written <agent>/<name>.'),
+      platform: choice(
+        ['webhook', 'telegram', 'discord', 'slack', 'matrix', 'feishu', 'wecom', 'yuanbao'],
+        'The chat platform.',
+      ),
+      secretRef: reference(
+        'The Secret with the credentials of the account. It must be labelled talaria.dev/credentials=true.',
+      ),
+      shared: flag('Routes may hand chats of this account to other agents.').default(false),
+      onAmbiguous: choice(
+        ['Park', 'Resend'],
+        'What becomes of a message whose sending ended without an answer: Park keeps it for a person, Resend risks that it arrives twice.',
+      ).default('Park'),
+      settings: settings.optional(),
+    },
+    'One chat account of the agent.',
+  ),
+  'name',
+  { max: 16 },
+  'The chat accounts of the agent itself.',
+).default([]);
+
+const keyLimits = fields(
+  {
+    requestsPerMinute: integer(1, 1_000_000, 'Requests in a minute, over all replicas.').optional(),
+    tokensPerDay: integer(1, 1_000_000_000_000, 'Tokens in a day (UTC), over all replicas.').optional(),
+  },
+  'Bounds of this key, besides those of the agent.',
+);
+
+const apiKey = fields(
+  {
+    name: label('Name of the key, for logs and for the principal agent-key:<agent>/<name>.'),
+    secretRef: reference(
+      'The Secret that holds the key under `key`. During a rotation the one before is valid too, under `previousKey`.',
+    ),
+    deliver: flag('Requests with this key may deliver their result to chats.').default(false),
+    limits: keyLimits.optional(),
+  },
+  'One API key.',
+);
+
+/** `spec.access` of an Agent. */
+export const access = fields(
+  { apiKeys: mapList(apiKey, 'name', { max: 64 }, 'API keys that may call this agent and no other.').default([]) },
+  'Who may call the agent.',
+);
