@@ -1,0 +1,72 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** The gateway's metrics and the one registry that `/metrics` prints; other parts add their own to `registry`. */
+export interface Metrics {
+  readonly registry: Registry;
+  /** Requests answered, by `path` (the route's pattern), `status` and error `code` ('' on success). */
+  readonly requests: Counter<'path' | 'status' | 'code'>;
+  /** Seconds from the first byte of a request to the last of its answer, by `path`. */
+  readonly requestSeconds: Histogram<'path'>;
+  /** Turns by `agent` and `outcome` (`completed` or an error code). */
+  readonly turns: Counter<'agent' | 'outcome'>;
+  /** Tokens by `agent` and `direction` (`input`, `output`), as the model servers reported them. */
+  readonly tokens: Counter<'agent' | 'direction'>;
+  readonly openRequests: Gauge;
+  /** Configurations not taken, by `reason`; the last good one went on serving. */
+  readonly configRejected: Counter<'reason'>;
+  /** The sequence of the snapshot in force. */
+  readonly configSequence: Gauge;
+  /** 1 while the database can be used, else 0. */
+  readonly stateAvailable: Gauge;
+}
+
+/** Makes every metric at zero in a registry of its own. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  return {
+    registry,
+    requests: new Counter({
+      name: 'talaria_http_requests_total',
+      help: 'HTTP requests answered.',
+      labelNames: ['path', 'status', 'code'],
+      registers,
+    }),
+    requestSeconds: new Histogram({
+      name: 'talaria_http_request_seconds',
+      help: 'Time from the start of an HTTP request to the end of its answer.',
+      labelNames: ['path'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+      registers,
+    }),
+    turns: new Counter({
+      name: 'talaria_turns_total',
+      help: 'Agent turns by their outcome.',
+      labelNames: ['agent', 'outcome'],
+      registers,
+    }),
+    tokens: new Counter({
+      name: 'talaria_tokens_total',
+      help: 'Tokens that model servers reported.',
+      labelNames: ['agent', 'direction'],
+      registers,
+    }),
+    openRequests: new Gauge({ name: 'talaria_http_open_requests', help: 'HTTP requests in progress.', registers }),
+    configRejected: new Counter({
+      name: 'talaria_config_rejected_total',
+      help: 'Configurations not taken; the last good one went on serving.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    configSequence: new Gauge({
+      name: 'talaria_config_sequence',
+      help: 'Sequence of the snapshot in force.',
+      registers,
+    }),
+    stateAvailable: new Gauge({
+      name: 'talaria_state_available',
+      help: 'Whether the database can be used.',
+      registers,
+    }),
+  };
+}
