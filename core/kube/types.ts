@@ -67,6 +67,11 @@ export interface CallOptions {
   readonly deadlineMs?: number | undefined;
 }
 
+export interface ListOptions extends Selection, CallOptions {
+  /** The state at exactly this version (KubeError 410 when it is too old); absent: the newest. */
+  readonly resourceVersion?: string | undefined;
+}
+
 export interface WatchOptions extends Selection {
   /** From a list; events after it are delivered. */
   readonly resourceVersion: string;
@@ -124,10 +129,7 @@ export interface KubeClient {
     options?: CallOptions,
   ) => Promise<T | undefined>;
   /** All pages, 500 objects each. */
-  readonly list: <T extends KubeObject>(
-    resource: KubeResource<T>,
-    selection?: Selection & CallOptions,
-  ) => Promise<KubeList<T>>;
+  readonly list: <T extends KubeObject>(resource: KubeResource<T>, options?: ListOptions) => Promise<KubeList<T>>;
   /** Events until the server closes the stream (the iteration ends) or it breaks (the iteration throws). */
   readonly watch: <T extends KubeObject>(
     resource: KubeResource<T>,

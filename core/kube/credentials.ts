@@ -1,0 +1,99 @@
+import type https from 'node:https';
+import type { ConnectionOptions } from 'node:tls';
+import { KubeConfig } from '@kubernetes/client-node';
+import { KubeError } from './kube-error.ts';
+
+/** What one request needs: where to, with which TLS identity, with which headers. */
+export interface Credentials {
+  /** Without a trailing slash. */
+  readonly server: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly tls: TlsIdentity;
+  readonly proxyUrl: string | undefined;
+}
+
+/** Whom to trust and who we are. */
+export type TlsIdentity = Pick<
+  ConnectionOptions,
+  'ca' | 'cert' | 'key' | 'pfx' | 'passphrase' | 'rejectUnauthorized' | 'servername'
+>;
+
+export interface CredentialSource {
+  /** Namespace of the current context or of the pod's ServiceAccount. */
+  readonly namespace: string | undefined;
+  /** The credentials to use now; read again after `refreshMs`, so that rotated tokens and certificates are taken up. */
+  readonly current: () => Promise<Credentials>;
+  /** The server refused these credentials: the next `current` reads everything anew, exec plugins included. */
+  readonly refuse: (refused: Credentials) => void;
+}
+
+/** Projected tokens are renewed by the kubelet long before they expire; once a minute is what client-go does too. */
+const refreshMs = 60_000;
+const execDeadlineMs = 30_000;
+
+/** Credentials from a kubeconfig file (with all its auth methods), or without one from the pod's ServiceAccount. */
+export function createCredentialSource(kubeconfig: string | undefined, monotonic: () => number): CredentialSource {
+  let config = loadConfig(kubeconfig);
+  let held: { credentials: Credentials; readAt: number } | undefined;
+  let reading: Promise<Credentials> | undefined;
+
+  const read = async (): Promise<Credentials> => {
+    const credentials = await credentialsOf(config);
+    held = { credentials, readAt: monotonic() };
+    return credentials;
+  };
+
+  return {
+    namespace: config.getContextObject(config.getCurrentContext())?.namespace,
+    current: async () => {
+      if (held !== undefined && monotonic() - held.readAt < refreshMs) return held.credentials;
+      reading ??= read().finally(() => {
+        reading = undefined;
+      });
+      return await reading;
+    },
+    refuse: (refused) => {
+      if (held?.credentials !== refused) return;
+      held = undefined;
+      config = loadConfig(kubeconfig);
+    },
+  };
+}
+
+function loadConfig(kubeconfig: string | undefined): KubeConfig {
+  const config = new KubeConfig();
+  if (kubeconfig === undefined) config.loadFromCluster();
+  else config.loadFromFile(kubeconfig);
+  return config;
+}
+
+async function credentialsOf(config: KubeConfig): Promise<Credentials> {
+  const cluster = config.getCurrentCluster();
+  if (cluster === null) {
+    throw new KubeError({
+      status: 0,
+      reason: 'NoCluster',
+      message: 'the kubeconfig names no cluster in its current context; set current-context',
+    });
+  }
+  const options: https.RequestOptions & { headers: Record<string, string> } = { headers: {} };
+  await withDeadline(config.applyToHTTPSOptions(options), cluster.server);
+  return {
+    server: cluster.server.replace(/\/+$/, ''),
+    headers: options.headers,
+    tls: tlsOf(options),
+    proxyUrl: cluster.proxyUrl,
+  };
+}
+
+function tlsOf({ ca, cert, key, pfx, passphrase, rejectUnauthorized, servername }: https.RequestOptions): TlsIdentity {
+  return { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername };
+}
+
+/** An exec plugin may wait for a person who is not there. */
+async function withDeadline(work: Promise<void>, server: string): Promise<void> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const message = `credentials for ${server} were not ready within ${execDeadlineMs} ms; check the exec plugin of the kubeconfig`;
+  const timer = setTimeout(() => reject(new KubeError({ status: 0, reason: 'Deadline', message })), execDeadlineMs);
+  await Promise.race([work, late]).finally(() => clearTimeout(timer));
+}

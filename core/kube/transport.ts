@@ -1,0 +1,232 @@
+import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { sha256 } from '../lib/hash.ts';
+import type { CredentialSource, Credentials } from './credentials.ts';
+import { KubeError, type KubeErrorCause } from './kube-error.ts';
+import type { RawRequest } from './types.ts';
+
+/** Sends single requests over one kept connection pool. */
+export interface Transport {
+  /** The decoded JSON of a 2xx answer; the deadline covers everything up to its last byte. */
+  readonly send: (request: TransportRequest) => Promise<unknown>;
+  /** The open body of a 2xx answer; `deadlineMs` covers its headers, `silenceMs` the time between two chunks. */
+  readonly open: (request: TransportRequest, silenceMs: number) => Promise<AsyncIterable<Uint8Array>>;
+  readonly close: () => Promise<void>;
+}
+
+export type TransportRequest = RawRequest & { readonly deadlineMs: number };
+
+/** Idle connections outlive a leader's renewal period, and end before the API server (90 s) closes them. */
+const keepAliveMs = 60_000;
+const maxConnections = 64;
+
+/** One dispatcher at a time: it is replaced only when the TLS identity or the proxy changes. */
+export function createTransport(source: CredentialSource): Transport {
+  let kept: { fingerprint: string; dispatcher: Dispatcher } | undefined;
+  const dispatchers = new Set<Dispatcher>();
+
+  const dispatcherFor = (credentials: Credentials): Dispatcher => {
+    const fingerprint = fingerprintOf(credentials);
+    if (kept?.fingerprint === fingerprint) return kept.dispatcher;
+    const old = kept?.dispatcher;
+    kept = { fingerprint, dispatcher: createDispatcher(credentials) };
+    dispatchers.add(kept.dispatcher);
+    old?.close().then(
+      () => dispatchers.delete(old),
+      () => dispatchers.delete(old),
+    );
+    return kept.dispatcher;
+  };
+
+  const dispatch = async (request: TransportRequest, signal: AbortSignal, silenceMs: number) => {
+    const credentials = await source.current();
+    const answer = await dispatchOnce(dispatcherFor(credentials), credentials, request, signal, silenceMs);
+    if (answer.statusCode !== 401) return answer;
+    await answer.body.dump();
+    source.refuse(credentials);
+    const fresh = await source.current();
+    return await dispatchOnce(dispatcherFor(fresh), fresh, request, signal, silenceMs);
+  };
+
+  return {
+    send: async (request) => {
+      const deadline = startDeadline(request);
+      try {
+        const answer = await dispatch(request, deadline.signal, 0);
+        const text = await answer.body.text();
+        if (answer.statusCode >= 300) throw errorOf(request, answer, text);
+        return parseAnswer(request, text);
+      } catch (error) {
+        throw asKubeError(request, error, deadline);
+      } finally {
+        deadline.clear();
+      }
+    },
+    open: async (request, silenceMs) => {
+      const deadline = startDeadline(request);
+      try {
+        const answer = await dispatch(request, deadline.signal, silenceMs);
+        if (answer.statusCode >= 300) throw errorOf(request, answer, await answer.body.text());
+        deadline.clearTimer();
+        return chunksOf(request, answer.body, deadline);
+      } catch (error) {
+        deadline.clear();
+        throw asKubeError(request, error, deadline);
+      }
+    },
+    close: async () => {
+      await Promise.all([...dispatchers].map((dispatcher) => dispatcher.destroy()));
+      dispatchers.clear();
+    },
+  };
+}
+
+function createDispatcher({ tls, proxyUrl }: Credentials): Dispatcher {
+  const connect = { ...tls, keepAlive: true, keepAliveInitialDelay: 30_000 };
+  const options: Agent.Options = {
+    allowH2: false,
+    connections: maxConnections,
+    pipelining: 1,
+    keepAliveTimeout: keepAliveMs,
+    // The deadline of each call, and for a watch its silence limit, replace undici's own.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  };
+  if (proxyUrl === undefined) return new Agent({ ...options, connect });
+  if (/^https?:/.test(proxyUrl)) return new ProxyAgent({ ...options, uri: proxyUrl, requestTls: connect });
+  const message = 'the proxy-url of the kubeconfig is neither http nor https; use one of these';
+  throw new KubeError({ status: 0, reason: 'Proxy', message });
+}
+
+function fingerprintOf({ server, tls, proxyUrl }: Credentials): string {
+  return sha256(JSON.stringify([server, tls, proxyUrl ?? '']));
+}
+
+async function dispatchOnce(
+  dispatcher: Dispatcher,
+  credentials: Credentials,
+  request: TransportRequest,
+  signal: AbortSignal,
+  silenceMs: number,
+): Promise<Dispatcher.ResponseData> {
+  const url = new URL(credentials.server);
+  const headers: Record<string, string> = { ...credentials.headers, accept: 'application/json' };
+  if (request.body !== undefined) headers['content-type'] = request.contentType ?? 'application/json';
+  return await dispatcher.request({
+    origin: url.origin,
+    // A server URL may carry a path of its own: proxies such as Rancher's.
+    path: `${url.pathname === '/' ? '' : url.pathname}${request.path}${queryOf(request)}`,
+    method: request.method,
+    headers,
+    body: request.body === undefined ? null : JSON.stringify(request.body),
+    signal,
+    bodyTimeout: silenceMs,
+  });
+}
+
+function queryOf({ query }: TransportRequest): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (value !== undefined) parameters.set(name, String(value));
+  }
+  return parameters.size === 0 ? '' : `?${parameters}`;
+}
+
+interface Deadline {
+  readonly signal: AbortSignal;
+  readonly expired: () => boolean;
+  /** Stops the clock but keeps the caller's signal. */
+  readonly clearTimer: () => void;
+  readonly clear: () => void;
+}
+
+function startDeadline({ signal, deadlineMs }: TransportRequest): Deadline {
+  const controller = new AbortController();
+  let expired = false;
+  const abort = () => controller.abort();
+  const timer = setTimeout(() => {
+    expired = true;
+    abort();
+  }, deadlineMs);
+  if (signal?.aborted) abort();
+  signal?.addEventListener('abort', abort, { once: true });
+  return {
+    signal: controller.signal,
+    expired: () => expired,
+    clearTimer: () => clearTimeout(timer),
+    clear: () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+    },
+  };
+}
+
+async function* chunksOf(
+  request: TransportRequest,
+  body: Dispatcher.ResponseData['body'],
+  deadline: Deadline,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of body) yield chunk;
+  } catch (error) {
+    throw asKubeError(request, error, deadline);
+  } finally {
+    // Leaving the loop early must close the connection: the rest of an endless body cannot be read away.
+    body.destroy();
+    deadline.clear();
+  }
+}
+
+function parseAnswer(request: TransportRequest, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const message = `${titleOf(request)}: the answer is not JSON: ${text.slice(0, 100)}`;
+    throw new KubeError({ status: 0, reason: 'BadAnswer', message, cause });
+  }
+}
+
+function errorOf(request: TransportRequest, answer: Dispatcher.ResponseData, text: string): KubeError {
+  const status = statusOf(text);
+  const retryAfterSeconds = Number(answer.headers['retry-after'] ?? status.details?.retryAfterSeconds);
+  return new KubeError({
+    status: answer.statusCode,
+    reason: status.reason ?? 'Unknown',
+    message: `${titleOf(request)}: HTTP ${answer.statusCode}: ${status.message ?? text.slice(0, 200)}`,
+    causes: status.details?.causes,
+    retryAfterMs: Number.isFinite(retryAfterSeconds) ? retryAfterSeconds * 1000 : undefined,
+  });
+}
+
+interface StatusBody {
+  readonly reason?: string;
+  readonly message?: string;
+  readonly details?: { readonly causes?: readonly KubeErrorCause[]; readonly retryAfterSeconds?: number };
+}
+
+/** A proxy in between answers with whatever it likes, so nothing is taken for granted. */
+function statusOf(text: string): StatusBody {
+  try {
+    const body: unknown = JSON.parse(text);
+    return typeof body === 'object' && body !== null ? body : {};
+  } catch {
+    return {};
+  }
+}
+
+function asKubeError(request: TransportRequest, error: unknown, deadline: Deadline): KubeError {
+  if (error instanceof KubeError) return error;
+  const { reason, text } = explain(request, error, deadline);
+  return new KubeError({ status: 0, reason, message: `${titleOf(request)}: ${text}`, cause: error });
+}
+
+function explain(request: TransportRequest, error: unknown, deadline: Deadline): { reason: string; text: string } {
+  if (deadline.expired()) return { reason: 'Deadline', text: `no answer within ${request.deadlineMs} ms` };
+  if (request.signal?.aborted) return { reason: 'Aborted', text: 'stopped by the caller' };
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'UND_ERR_BODY_TIMEOUT') return { reason: 'Silence', text: 'nothing arrived for too long' };
+  return { reason: 'Connection', text: error instanceof Error ? error.message : String(error) };
+}
+
+function titleOf(request: TransportRequest): string {
+  return `${request.method} ${request.path}`;
+}
