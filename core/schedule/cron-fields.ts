@@ -2,6 +2,9 @@
 export interface CronFields {
   /** The same schedule with `?` as `*`, and months and weekdays as numbers. */
   readonly pattern: string;
+  /** The values of the first two fields, in the order written. */
+  readonly minutes: readonly number[];
+  readonly hours: readonly number[];
   /** False when no calendar has such a day, as in `0 0 31 2 *`. */
   readonly fires: boolean;
 }
@@ -15,9 +18,9 @@ export function parseCronFields(pattern: string, fail: (problem: string) => Erro
   const texts = pattern.split(' ');
   if (texts.length !== fieldRules.length || pattern === '') throw fail(wrongCount(pattern, texts.length));
   const sets = fieldRules.map((rule, index) => parseField(texts[index] ?? '', rule, fail));
-  const [, , days = [], inMonths = []] = sets;
+  const [minutes = [], hours = [], days = [], inMonths = []] = sets;
   const plain = texts.map((text, index) => writeField(text, fieldRules[index]?.names ?? [], sets[index] ?? []));
-  return { pattern: plain.join(' '), fires: plain[4] !== '*' || someDayExists(days, inMonths) };
+  return { pattern: plain.join(' '), minutes, hours, fires: plain[4] !== '*' || someDayExists(days, inMonths) };
 }
 
 interface FieldRule {

@@ -58,6 +58,15 @@ export function parseAt(text: string): Schedule {
   return { kind: 'at', at };
 }
 
+/** Whether `timeZone` is the IANA name of a zone, with its capital letters. */
+export function isKnownTimeZone(timeZone: string): boolean {
+  if (knownZones.has(timeZone)) return true;
+  const resolved = resolveZone(timeZone);
+  const known = resolved !== undefined && /^[A-Za-z]/.test(timeZone) && !isMiswritten(timeZone, resolved);
+  if (known) knownZones.add(timeZone);
+  return known;
+}
+
 const nicknames: Readonly<Record<string, string>> = {
   '@yearly': '0 0 1 1 *',
   '@annually': '0 0 1 1 *',
@@ -92,18 +101,17 @@ function parseInterval(text: string, trimmed: string): number {
 const knownZones = new Set<string>();
 
 function checkTimeZone(timeZone: string): void {
-  if (knownZones.has(timeZone)) return;
-  const known = resolveZone(timeZone);
-  if (known === undefined || !/^[A-Za-z]/.test(timeZone)) {
-    throw new ScheduleError(
-      'InvalidTimeZone',
-      `timeZone "${timeZone}" is not known; use an IANA name such as Europe/Berlin`,
-    );
-  }
-  if (known !== timeZone && known.toLowerCase() === timeZone.toLowerCase()) {
-    throw new ScheduleError('InvalidTimeZone', `timeZone "${timeZone}" is not known; did you mean ${known}?`);
-  }
-  knownZones.add(timeZone);
+  if (isKnownTimeZone(timeZone)) return;
+  const resolved = resolveZone(timeZone);
+  const written = resolved !== undefined && isMiswritten(timeZone, resolved) ? resolved : 'Europe/Berlin';
+  throw new ScheduleError(
+    'InvalidTimeZone',
+    `timeZone "${timeZone}" is not known; use an IANA name such as ${written}`,
+  );
+}
+
+function isMiswritten(timeZone: string, resolved: string): boolean {
+  return resolved !== timeZone && resolved.toLowerCase() === timeZone.toLowerCase();
 }
 
 function resolveZone(timeZone: string): string | undefined {
