@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 
 const allowList = z.strictObject({
   /** Networks (`10.0.0.0/8`) and host names that may be reached although the default refuses them. */
-  allow: z.array(z.string().min(1)).default([]),
+  allow: z
+    .array(z.string().refine(isNetworkOrHost, 'is neither a network (10.0.0.0/8), an address nor a host name'))
+    .default([]),
 });
 
 const gatewayConfigSchema = z.strictObject({
@@ -53,4 +56,12 @@ export function parseGatewayConfig(text: string, path: string): GatewayConfig {
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`);
   throw new Error(`${path}: ${problems.join('; ')}`);
+}
+
+function isNetworkOrHost(entry: string): boolean {
+  const [address = '', bits, ...rest] = entry.split('/');
+  const family = isIP(address);
+  if (family === 0) return /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(entry);
+  if (bits === undefined) return true;
+  return rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 6 ? 128 : 32);
 }

@@ -1,5 +1,6 @@
+import { compileRoutes, type RouteTable } from '../../core/route/compile.ts';
 import type { Principal } from '../../core/route/principal.ts';
-import type { AgentEntry, JobEntry, SnapshotContent } from '../../core/snapshot/schema.ts';
+import type { AgentEntry, JobEntry, Snapshot, SnapshotContent } from '../../core/snapshot/schema.ts';
 import { principalsByKeyHash } from '../admit/keys.ts';
 import type { Configuration } from './source.ts';
 
@@ -12,6 +13,7 @@ export interface Table {
   readonly sequence: number;
   readonly content: SnapshotContent;
   readonly agents: ReadonlyMap<string, AgentEntry>;
+  readonly routes: RouteTable;
   /** By the CronJob's uid. */
   readonly jobs: ReadonlyMap<string, JobEntry>;
   /** By the SHA-256 (hex) of an API key. */
@@ -42,8 +44,8 @@ export function createTableHolder(): TableHolder {
   return {
     current: () => current,
     swap: async (configuration) => {
-      const table = buildTable(configuration);
-      refuseLower(table, current);
+      refuseLower(configuration.snapshot, current);
+      const table = await buildTable(configuration, current);
       current = table;
       for (const listener of listeners) listener(table);
     },
@@ -54,14 +56,16 @@ export function createTableHolder(): TableHolder {
   };
 }
 
-/** Compiles a configuration. */
-export function buildTable({ snapshot, credentials }: Configuration): Table {
+/** Compiles a configuration; what did not change is taken over from `previous`. */
+export async function buildTable({ snapshot, credentials }: Configuration, previous?: Table): Promise<Table> {
   const { content, revision, sequence } = snapshot;
+  const routes = await compileRoutes(content, previous?.routes);
   return {
     revision,
     sequence,
     content,
-    agents: new Map(content.agents.map((agent) => [agent.name, agent])),
+    agents: routes.agents,
+    routes,
     jobs: new Map(content.jobs.map((job) => [job.uid, job])),
     keys: principalsByKeyHash(content, credentials),
     credential: (name) => credentials.get(name),
@@ -73,7 +77,7 @@ export function buildTable({ snapshot, credentials }: Configuration): Table {
   };
 }
 
-function refuseLower(next: Table, current: Table | undefined): void {
+function refuseLower(next: Snapshot, current: Table | undefined): void {
   if (!current || next.sequence >= current.sequence) return;
   throw new Error(`snapshot sequence ${next.sequence} is lower than ${current.sequence}, which is in force`);
 }
