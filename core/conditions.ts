@@ -41,6 +41,7 @@ export const conditionTable = {
       ValueTooLarge: 'A value of a Secret is larger than 16 KiB, or a text of a ConfigMap is too large.',
       AccountNotFound: 'An account is missing.',
       AccountNotShared: 'An account of another Agent is not shared.',
+      GatewayKeyNotFound: 'A gateway key that a match names is missing.',
       CronJobNotFound: 'A CronJob that contextFrom names is missing, or belongs to another Agent.',
     },
   },

@@ -16,6 +16,16 @@ const credentialName = z.string();
 /** SHA-256 (hex) of a text in `texts`. */
 const textHash = z.string();
 
+/**
+ * For the operator alone: what an entry was made from, so that an entry that outlives its generation stays live.
+ * `sources` names, for each place of the entry that a ConfigMap or Secret fills, `<object>` or `<object>/<key>`.
+ */
+const originSchema = z.object({
+  sources: z.record(z.string(), z.string()),
+  /** An Agent asks to be the default, whether or not it is. */
+  default: z.boolean().optional(),
+});
+
 const prices = z.object({ inputPerMillion: z.string(), outputPerMillion: z.string(), currency: z.string() });
 
 const modelParameters = z.object({
@@ -100,6 +110,7 @@ const agentSchema = z.object({
     requestsPerMinute: z.int().optional(),
     tokensPerDay: z.int().optional(),
   }),
+  origin: originSchema.optional(),
 });
 
 /** The fields of a match that are compared as one exact string each. The order is the order of explanations. */
@@ -190,6 +201,9 @@ const jobSchema = z.object({
   runsHistoryLimit: z.int(),
   /** Value of the annotation `talaria.dev/run-at`. */
   runAt: z.string().optional(),
+  /** Reason why its prompt or a signing secret cannot be resolved: its runs fail with it before a model is called. */
+  unresolved: z.string().optional(),
+  origin: originSchema.optional(),
 });
 
 const gatewayKeySchema = z.object({
@@ -232,6 +246,7 @@ export const snapshotIndexSchema = z.object({
 
 export type SnapshotContent = DeepReadonly<z.infer<typeof snapshotContentSchema>>;
 export type SnapshotIndex = DeepReadonly<z.infer<typeof snapshotIndexSchema>>;
+export type EntryOrigin = DeepReadonly<z.infer<typeof originSchema>>;
 export type AgentEntry = SnapshotContent['agents'][number];
 export type ModelSettings = AgentEntry['model'];
 export type RouteEntry = SnapshotContent['routes'][number];
