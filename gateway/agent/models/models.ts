@@ -1,8 +1,11 @@
+import { Agent, type Dispatcher } from 'undici';
 import { backoffMs } from '../../../core/lib/backoff.ts';
 import { TalariaError } from '../../../core/lib/errors.ts';
 import { sleep } from '../../../core/lib/sleep.ts';
 import type { AgentEntry, ModelSettings } from '../../../core/snapshot/schema.ts';
+import { type EgressPolicy, guardedConnector } from '../../egress.ts';
 import { createEchoModel } from './echo.ts';
+import { createOpenAiCompatibleModel } from './openai-compatible.ts';
 import { type ModelCall, type ModelClient, ModelError, type TurnResult } from './port.ts';
 
 /** One model of an Agent, its own or a fallback. */
@@ -20,40 +23,73 @@ export interface Models {
    * token came. Throws TalariaError `agent_not_ready` at once when the Agent's own model cannot be used at all.
    */
   readonly forAgent: (agent: AgentEntry, credentials: Credentials) => (call: ModelCall) => Promise<TurnResult>;
+  /** Breaks the open calls and closes the connections. */
   readonly stop: () => Promise<void>;
 }
 
-/** Models whose connections end with `stop`. */
-export function createModels(): Models {
+/** Models that are reached at the addresses which `egress` permits. */
+export function createModels({ egress }: { readonly egress: EgressPolicy }): Models {
+  const dispatcher = new Agent({
+    connect: guardedConnector(egress, connectTimeoutMs),
+    keepAliveTimeout: 30_000,
+    connections: 256,
+  });
+  const open = createOpener(dispatcher);
   return {
     forAgent: (agent, credentials) => {
-      const { fallbacks, ...own } = agent.model;
-      const first = openModel(agent.name, own, credentials);
-      return async (call) => {
-        const tracked = trackFirstToken(call);
-        const failures: unknown[] = [];
-        for (const settings of [own, ...fallbacks]) {
-          try {
-            const client = settings === own ? first : openModel(agent.name, settings, credentials);
-            return await withRetries(client, settings, tracked);
-          } catch (error) {
-            failures.push(error);
-            if (call.signal.aborted || tracked.began()) break;
-          }
-        }
-        throw failures[0];
-      };
+      open(agent.name, agent.model, credentials);
+      return (call) => callInOrder(agent, call, (settings) => open(agent.name, settings, credentials));
     },
-    stop: async () => undefined,
+    stop: () => dispatcher.destroy(),
   };
 }
 
-function openModel(agent: string, settings: OneModel, _credentials: Credentials): ModelClient {
+const connectTimeoutMs = 10_000;
+
+async function callInOrder(
+  agent: AgentEntry,
+  call: ModelCall,
+  open: (settings: OneModel) => ModelClient,
+): Promise<TurnResult> {
+  const tracked = trackFirstToken(call);
+  const failures: unknown[] = [];
+  for (const settings of [agent.model, ...agent.model.fallbacks]) {
+    try {
+      return await withRetries(open(settings), settings, tracked);
+    } catch (error) {
+      failures.push(error);
+      if (call.signal.aborted || tracked.began()) throw error;
+    }
+  }
+  throw failures[0];
+}
+
+/** Clients are kept per entry of the snapshot, so that a turn opens none. */
+function createOpener(dispatcher: Dispatcher) {
+  const kept = new WeakMap<OneModel, { readonly key: string | undefined; readonly client: ModelClient }>();
+  return (agent: string, settings: OneModel, credentials: Credentials): ModelClient => {
+    const key = settings.apiKey === undefined ? undefined : credentials.credential(settings.apiKey);
+    const known = kept.get(settings);
+    if (known && known.key === key) return known.client;
+    const client = openModel(agent, settings, key, dispatcher);
+    kept.set(settings, { key, client });
+    return client;
+  };
+}
+
+function openModel(agent: string, settings: OneModel, apiKey: string | undefined, dispatcher: Dispatcher): ModelClient {
   if (settings.provider === 'echo') return createEchoModel(settings.name);
-  throw new TalariaError(
-    'agent_not_ready',
-    `Agent ${agent}: the model provider ${settings.provider} is not implemented yet`,
-  );
+  if (settings.provider === 'anthropic') throw notReady(agent, 'the model provider anthropic is not implemented yet');
+  if (settings.apiKey !== undefined && apiKey === undefined) throw notReady(agent, "its model's API key is missing");
+  const baseURL = settings.baseURL ?? (settings.provider === 'openai' ? openAiBaseURL : undefined);
+  if (baseURL === undefined) throw notReady(agent, 'its model has no baseURL');
+  return createOpenAiCompatibleModel({ settings, baseURL, apiKey, dispatcher });
+}
+
+const openAiBaseURL = 'https://api.openai.com/v1';
+
+function notReady(agent: string, why: string): TalariaError {
+  return new TalariaError('agent_not_ready', `Agent "${agent}" is not ready: ${why}`);
 }
 
 interface TrackedCall extends ModelCall {

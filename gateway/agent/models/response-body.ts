@@ -1,0 +1,78 @@
+import { ModelError, type Usage } from './port.ts';
+
+/** What has come of an answer so far; `finishReason` is '' until the server said it. */
+export interface Answer {
+  text: string;
+  finishReason: string;
+  usage: Usage;
+}
+
+/**
+ * Takes the data of one event of a chat completions stream into `answer` and gives the text that it added. Throws
+ * ModelError when it is not such an event or reports a failure.
+ */
+export function readChunk(data: string, answer: Answer): string {
+  const chunk = parseObject(data);
+  if (isObject(chunk.error)) throw reportedFailure(chunk.error);
+  if (isObject(chunk.usage)) answer.usage = readUsage(chunk.usage);
+  const choice = firstChoice(chunk);
+  if (!choice) return '';
+  if (typeof choice.finish_reason === 'string') answer.finishReason = choice.finish_reason;
+  const delta = isObject(choice.delta) ? choice.delta.content : undefined;
+  if (typeof delta !== 'string') return '';
+  answer.text += delta;
+  return delta;
+}
+
+/** The answer in a whole chat completion. Throws ModelError when the text is not one. */
+export function readWhole(text: string): Answer {
+  const body = parseObject(text);
+  if (isObject(body.error)) throw reportedFailure(body.error);
+  const choice = firstChoice(body);
+  if (!choice || !isObject(choice.message)) throw garbage('it holds no choices[0].message');
+  const content = choice.message.content;
+  return {
+    text: typeof content === 'string' ? content : '',
+    finishReason: typeof choice.finish_reason === 'string' ? choice.finish_reason : 'stop',
+    usage: isObject(body.usage) ? readUsage(body.usage) : { inputTokens: 0, outputTokens: 0 },
+  };
+}
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+function parseObject(text: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw garbage('it is not JSON');
+  }
+  if (!isObject(value)) throw garbage('it is not a JSON object');
+  return value;
+}
+
+function firstChoice(body: JsonObject): JsonObject | undefined {
+  const first: unknown = Array.isArray(body.choices) ? body.choices[0] : undefined;
+  return isObject(first) ? first : undefined;
+}
+
+function readUsage(usage: JsonObject): Usage {
+  return { inputTokens: count(usage.prompt_tokens), outputTokens: count(usage.completion_tokens) };
+}
+
+function count(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? Math.round(value) : 0;
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function garbage(why: string): ModelError {
+  return new ModelError(`the model server sent an answer that cannot be read: ${why}`, { retryable: false });
+}
+
+function reportedFailure(error: JsonObject): ModelError {
+  const code = typeof error.code === 'string' ? ` (${error.code.slice(0, 64)})` : '';
+  return new ModelError(`the model server reported a failure inside its answer${code}`, { retryable: true });
+}
