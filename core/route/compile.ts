@@ -1,5 +1,6 @@
 import type { AgentEntry, MatchEntry, RouteEntry, RuleEntry, SnapshotContent } from '../snapshot/schema.ts';
-import { type CompiledExpression, compileExpression, ExpressionError } from './expression.ts';
+import { type CompiledExpression, compileExpression } from './expression.ts';
+import { ExpressionError } from './expression-error.ts';
 import { type Condition, createMatchIndex, type MatchIndex } from './match-index.ts';
 import { ageOf, bySelectivity, type RouteRank, specificity } from './order.ts';
 

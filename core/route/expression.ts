@@ -1,4 +1,9 @@
-import type { Envelope } from './envelope.ts';
+import type { RuleEntry } from '../snapshot/schema.ts';
+import { type Envelope, envelope } from './envelope.ts';
+import { checkExpression } from './expression-check.ts';
+import { chargedFunctions, createMeter, type Meter } from './expression-cost.ts';
+import { ExpressionError } from './expression-error.ts';
+import { inputOf } from './expression-input.ts';
 
 /** A route expression that was parsed and checked. */
 export interface CompiledExpression {
@@ -14,36 +19,76 @@ export interface ExpressionFailure {
   readonly error: string;
 }
 
-/** A text that is not a usable route expression. `message` names line, column and the cure. */
-export class ExpressionError extends Error {
-  readonly reason = 'InvalidExpression';
-
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'ExpressionError';
-  }
-}
-
-/** How many rules of a namespace may have a match with nothing but an expression: each of them is tried for every message. */
+/** How many rules of a namespace may have only an expression: each of them is tried for every message. */
 export const maxExpressionOnlyRules = 100;
 
-type Library = typeof import('@bufbuild/cel');
-let library: Promise<Library> | undefined;
-
-/** Compiles one expression; the CEL library is loaded by the first call. Throws ExpressionError. */
-export async function compileExpression(text: string): Promise<CompiledExpression> {
-  library ??= import('@bufbuild/cel');
-  const cel = await library;
-  try {
-    const program = cel.plan(cel.celEnv(), cel.parse(text)) as (input: Record<string, never>) => unknown;
-    return { text, evaluate: (envelope) => verdict(cel, program(envelope as unknown as Record<string, never>)) };
-  } catch (cause) {
-    throw new ExpressionError(cause instanceof Error ? cause.message : String(cause), { cause });
-  }
+/** Whether some match of the rule has nothing but an expression, so that no index can find it. */
+export function isExpressionOnly(rule: RuleEntry): boolean {
+  return rule.matches.some(
+    ({ expression, headers, ...fields }) =>
+      expression !== undefined &&
+      (headers?.length ?? 0) === 0 &&
+      Object.values(fields).every((value) => value === undefined),
+  );
 }
 
-function verdict(cel: Library, result: unknown): boolean | ExpressionFailure {
-  if (typeof result === 'boolean') return result;
-  if (cel.isCelError(result)) return { error: result.message };
-  return { error: 'the expression must give true or false' };
+/**
+ * Compiles one expression. Its variables are the string fields of the envelope ('' when absent; `text` is cut to 4 KiB),
+ * `headers` and `claims`. The CEL library is loaded by the first call. Throws ExpressionError.
+ */
+export async function compileExpression(text: string): Promise<CompiledExpression> {
+  engine ??= loadEngine();
+  const { cel, functions, env, meter } = await engine;
+  const { tree, roots } = checkExpression(cel, functions, text);
+  const program = cel.plan(env, tree);
+  const evaluate: CompiledExpression['evaluate'] = (message) => {
+    meter.reset();
+    const result = program(inputOf(message));
+    if (meter.exceeded()) return tooCostly;
+    if (typeof result === 'boolean') return result;
+    return cel.isCelError(result) ? { error: result.message.slice(0, maxErrorLength) } : notBoolean;
+  };
+  refuseWhatNeverWorks(text, evaluate, roots);
+  return { text, evaluate };
+}
+
+interface Engine {
+  readonly cel: typeof import('@bufbuild/cel');
+  /** The library's own functions, not charged. */
+  readonly functions: ReturnType<typeof import('@bufbuild/cel').celEnv>['funcs'];
+  readonly env: ReturnType<typeof import('@bufbuild/cel').celEnv>;
+  readonly meter: Meter;
+}
+
+let engine: Promise<Engine> | undefined;
+
+async function loadEngine(): Promise<Engine> {
+  const cel = await import('@bufbuild/cel');
+  const meter = createMeter();
+  const functions = cel.celEnv().funcs;
+  return { cel, functions, meter, env: cel.celEnv({ funcs: chargedFunctions(cel, functions, meter) }) };
+}
+
+/** An error may quote a value of the message. */
+const maxErrorLength = 200;
+
+const tooCostly: ExpressionFailure = { error: 'it costs too much to evaluate for this message' };
+const notBoolean: ExpressionFailure = { error: 'it does not give true or false' };
+
+/**
+ * There is no type checker in the library, so a message without any field is tried. A wrong type there is certain as long
+ * as no claim is involved: everything else is a string.
+ */
+function refuseWhatNeverWorks(
+  text: string,
+  evaluate: CompiledExpression['evaluate'],
+  roots: ReadonlySet<string>,
+): void {
+  const result = evaluate(envelope({}));
+  if (result === notBoolean) {
+    throw new ExpressionError(`The expression \`${text}\` does not give true or false. Compare it with something.`);
+  }
+  if (typeof result === 'object' && !roots.has('claims') && result.error.startsWith('found no matching overload')) {
+    throw new ExpressionError(`${result.error}. Fields of the message are strings: quote what they are compared with.`);
+  }
 }
