@@ -1,4 +1,4 @@
-import { nearest } from '../lib/nearest.ts';
+import { closest } from '../lib/closest.ts';
 import { matchCost, maxCost, stepFunction } from './expression-cost.ts';
 import { ExpressionError } from './expression-error.ts';
 import { maxTextBytes, variables } from './expression-input.ts';
@@ -161,7 +161,7 @@ function checkPattern(check: Check, expr: Expr, call: CallNode): void {
 }
 
 function unknown(what: string, name: string, known: readonly string[]): string {
-  const near = nearest(name, known);
+  const near = closest(name, known);
   return `unknown ${what} ${name}. ${near === undefined ? `Known are: ${known.join(', ')}` : `Did you mean ${near}?`}`;
 }
 

@@ -2,7 +2,7 @@
  * The known name that a misspelt one most likely means, for "did you mean": letters are compared without case, and at most
  * a third of them (one in a short name) may differ. Undefined when no name is that near.
  */
-export function nearest(name: string, known: Iterable<string>): string | undefined {
+export function closest(name: string, known: Iterable<string>): string | undefined {
   let best: { readonly name: string; readonly distance: number } | undefined;
   for (const candidate of known) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
