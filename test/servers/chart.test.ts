@@ -1,0 +1,148 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, inject, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { chartFolder, externalDatabase, helm, renderChart } from '../harness/helm.ts';
+import { createNamespace } from '../harness/namespace.ts';
+
+const trial: readonly string[] = [];
+
+test('helm lint finds nothing, with and without the trial database', async () => {
+  for (const flags of [trial, externalDatabase]) {
+    expect(await helm(['lint', '--strict', chartFolder, ...flags])).toContain('0 chart(s) failed');
+  }
+});
+
+test('helm template gives the same bytes each time, so that Argo CD sees no difference', async () => {
+  expect(await renderChart('demo', trial)).toBe(await renderChart('demo', trial));
+});
+
+test('the API server accepts every object of the chart without an unknown field', async () => {
+  const namespace = await createNamespace(inject('kubeconfig'));
+  for (const flags of [trial, externalDatabase]) {
+    const manifests = await renderChart(namespace.name, flags);
+    const strict = ['apply', '--dry-run=server', '--validate=strict', '-f', '-'];
+    const applied = await namespace.kubectl(strict, manifests);
+    expect(applied.trim().split('\n')).toHaveLength(documents(manifests).length);
+  }
+});
+
+test('helm install works with an external database', async () => {
+  const namespace = await createNamespace(inject('kubeconfig'));
+  const install = ['install', 'talaria', chartFolder, '--namespace', namespace.name, ...externalDatabase];
+  expect(await helm(install, inject('kubeconfig'))).toContain('STATUS: deployed');
+  const names = await namespace.kubectl(['get', 'deployments,services,serviceaccounts,configmaps', '-o', 'name']);
+  expect(names.split('\n')).toEqual(
+    expect.arrayContaining([
+      'deployment.apps/talaria-gateway',
+      'deployment.apps/talaria-operator',
+      'service/talaria-gateway',
+      'serviceaccount/talaria-gateway',
+      'serviceaccount/talaria-operator',
+      'configmap/talaria-gateway-config',
+    ]),
+  );
+});
+
+test('a second release in the same namespace is refused', async () => {
+  const namespace = await createNamespace(inject('kubeconfig'));
+  const install = (release: string) =>
+    helm(['install', release, chartFolder, '--namespace', namespace.name, ...externalDatabase], inject('kubeconfig'));
+  await install('first');
+  await expect(install('second')).rejects.toThrow('invalid ownership metadata');
+});
+
+test('an upgrade and an uninstall work, and the uninstall leaves no object of the chart', async () => {
+  const namespace = await createNamespace(inject('kubeconfig'));
+  const release = (verb: string, ...flags: string[]) =>
+    helm([verb, 'talaria', '--namespace', namespace.name, ...flags], inject('kubeconfig'));
+  await release('install', chartFolder, ...externalDatabase);
+  await release('upgrade', chartFolder, ...externalDatabase, '--set', 'gateway.replicas=3');
+  const replicas = ['get', 'deployment', 'talaria-gateway', '-o', 'jsonpath={.spec.replicas}'];
+  expect(await namespace.kubectl(replicas)).toBe('3');
+  await release('uninstall');
+  const left = await namespace.kubectl(['get', 'deploy,svc,sa,role,rolebinding,netpol,pdb', '-o', 'name']);
+  expect(left.trim()).toBe('');
+});
+
+test.each([
+  ['a misspelt section', 'gatway.replicas=2', "additional properties 'gatway' not allowed"],
+  ['a misspelt field', 'gateway.replica=2', "additional properties 'replica' not allowed"],
+  ['a misspelt field of the gateway configuration', 'gateway.config.limits.drain=1', "'drain' not allowed"],
+  ['a word where a number belongs', 'gateway.replicas=two', 'got string, want integer'],
+  ['an unknown log level', 'logLevel=loud', 'value must be one of'],
+  ['an origin with a path', 'gateway.config.cors.origins[0]=https://a/b', 'does not match pattern'],
+  ['no database at all', 'database.trial=false', 'set database.existingSecret to the name of a Secret'],
+  ['two databases', 'database.existingSecret=mine', 'set database.trial to false to use it'],
+])('%s in the values is refused', async (_title, setting, message) => {
+  await expect(renderChart('demo', ['--set', setting])).rejects.toThrow(message);
+});
+
+test('values.yaml documents every field that the schema knows, and no other', async () => {
+  const values = JSON.parse(await helm(['show', 'values', chartFolder, '--jsonpath', '{@}']));
+  const schema = JSON.parse(await readFile(join(chartFolder, 'values.schema.json'), 'utf8'));
+  const { global: _, ...properties } = schema.properties;
+  expect(differences(values, { properties })).toEqual([]);
+});
+
+test('every container runs under the restricted pod security standard with a read-only root', async () => {
+  const pods = documents(await renderChart('demo', trial)).flatMap((it) => it.spec?.template?.spec ?? []);
+  expect(pods).toHaveLength(4);
+  for (const pod of pods) {
+    expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+    for (const container of pod.containers) {
+      expect(container.securityContext).toEqual({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      });
+    }
+  }
+});
+
+test('the API server warns of nothing where the restricted pod security standard holds', async () => {
+  const namespace = await createNamespace(inject('kubeconfig'));
+  const strict = ['apply', '--dry-run=server', '--warnings-as-errors', '-f', '-'];
+  const manifests = await renderChart(namespace.name, trial);
+  await namespace.kubectl(['label', 'namespace', namespace.name, 'pod-security.kubernetes.io/warn=restricted']);
+  await namespace.kubectl(strict, manifests);
+  const root = manifests.replaceAll('runAsNonRoot: true', 'runAsNonRoot: false');
+  await expect(namespace.kubectl(strict, root)).rejects.toThrow('would violate PodSecurity "restricted');
+});
+
+test('no password or key is part of the release', async () => {
+  expect(documents(await renderChart('demo', trial)).map((it) => it.kind)).not.toContain('Secret');
+});
+
+interface Manifest {
+  readonly kind: string;
+  readonly spec?: { readonly template?: { readonly metadata: object; readonly spec: PodSpec } };
+}
+
+interface PodSpec {
+  readonly securityContext: object;
+  readonly containers: readonly { readonly securityContext: object }[];
+}
+
+function documents(manifests: string): Manifest[] {
+  return parseAllDocuments(manifests)
+    .map((it) => it.toJS() as Manifest | null)
+    .filter((it) => it !== null);
+}
+
+interface ObjectSchema {
+  readonly properties?: Readonly<Record<string, ObjectSchema>>;
+}
+
+/** Paths that only one of the two has. */
+function differences(values: Readonly<Record<string, unknown>>, schema: ObjectSchema, path = ''): string[] {
+  const properties = schema.properties;
+  if (properties === undefined) return [];
+  const names = new Set([...Object.keys(values), ...Object.keys(properties)]);
+  return [...names].flatMap((name) => {
+    const value = values[name];
+    const property = properties[name];
+    if (value === undefined || property === undefined) return [path + name];
+    return differences(value as Record<string, unknown>, property, `${path}${name}.`);
+  });
+}
