@@ -55,7 +55,11 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
   const isLeader = (): boolean =>
     renewedAt !== undefined && clock.monotonic() - renewedAt < timing.renewDeadlineMs && !stopping.signal.aborted;
 
-  const call = () => ({ signal: stopping.signal, deadlineMs: timing.renewDeadlineMs / 2 });
+  /** A call of the leader ends when its time to lead does, so that the loss is noticed in time. */
+  const call = () => {
+    const leftMs = renewedAt === undefined ? Infinity : renewedAt + timing.renewDeadlineMs - clock.monotonic();
+    return { signal: stopping.signal, deadlineMs: Math.max(1, Math.min(leftMs, timing.renewDeadlineMs / 2)) };
+  };
 
   /** One try to take or keep the lease. True when it is ours. */
   const attempt = async (): Promise<boolean> => {
