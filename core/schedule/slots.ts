@@ -38,6 +38,16 @@ export function countSlots(
   return { count, countedTo: stretch.to };
 }
 
+/** The oldest `count` slots of a stretch, in order. */
+export function firstSlots(schedule: Schedule, stretch: Stretch, anchor: number, count: number): number[] {
+  const slots: number[] = [];
+  for (const slot of slotsBetween(schedule, stretch, anchor)) {
+    if (slots.length === count) break;
+    slots.push(slot);
+  }
+  return slots;
+}
+
 /** The newest slot of a stretch; undefined when it has none. Costs some twenty searches, however long the stretch. */
 export function lastSlot(schedule: Schedule, { from, to }: Stretch, anchor: number): number | undefined {
   const slotAfter = (instant: number) => {
