@@ -74,7 +74,7 @@ const spec = fields(
         name: label('Name of the session, with type Named only.').optional(),
       },
       'The session of the runs.',
-    ).prefault({}),
+    ).prefault({ type: 'Isolated' }),
     suspend: flag('Start nothing; what runs finishes. The slots of a suspension are not caught up.').default(false),
     concurrencyPolicy: choice(
       ['Forbid', 'Allow', 'Replace'],

@@ -22,7 +22,7 @@ export function id(description: string) {
 }
 
 /** A DNS label of at most `max` characters. */
-export function label(description: string, max = 40) {
+export function label(description: string, max = maxNameLength) {
   return patterned(
     dnsLabel,
     max,
@@ -43,7 +43,12 @@ export function objectName(description: string) {
 
 /** An http or https address. */
 export function httpURL(description: string) {
-  return patterned(/^https?:\/\/[^\s/?#]+[^\s]*$/, 2048, 'must be an http:// or https:// address', description);
+  return patterned(
+    /^https?:\/\/[A-Za-z0-9.:_[\]-]+([/?#][!-~]*)?$/,
+    2048,
+    'must be an http:// or https:// address without user name or password',
+    description,
+  );
 }
 
 /** A whole number between two bounds, both included. */
@@ -110,6 +115,12 @@ export function mapList<T extends z.ZodType<Readonly<Record<K, string>>>, const 
     .meta({ description, 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [key] });
 }
 
+/** Marks the issue of an entry that a list holds twice. */
+export const duplicate = { reason: 'Duplicate' };
+
+/** Names of the three kinds, of rules, accounts and the like: they become volume names, label values and model names. */
+export const maxNameLength = 40;
+
 /** A DNS label, without a bound on its length. */
 export const dnsLabel = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 
@@ -121,7 +132,12 @@ interface Bounds {
 }
 
 interface IssueSink {
-  readonly addIssue: (issue: { readonly code: 'custom'; readonly path: number[]; readonly message: string }) => void;
+  readonly addIssue: (issue: {
+    readonly code: 'custom';
+    readonly path: number[];
+    readonly message: string;
+    readonly params: typeof duplicate;
+  }) => void;
 }
 
 function characters(value: string): number {
@@ -133,6 +149,6 @@ function characters(value: string): number {
 function reportDuplicates(keys: readonly string[], context: IssueSink): void {
   for (const [index, key] of keys.entries()) {
     if (keys.indexOf(key) === index) continue;
-    context.addIssue({ code: 'custom', path: [index], message: `"${key}" is in the list twice` });
+    context.addIssue({ code: 'custom', path: [index], message: `"${key}" is in the list twice`, params: duplicate });
   }
 }
