@@ -26,6 +26,7 @@ export const errorTable = {
   run_interrupted: { http: 409, type: 'invalid_request_error', retry: false },
   idempotency_conflict: { http: 409, type: 'invalid_request_error', retry: false },
   idempotency_in_progress: { http: 409, type: 'invalid_request_error', retry: true },
+  internal_error: { http: 500, type: 'server_error', retry: false },
   run_unknown: { http: 502, type: 'server_error', retry: false },
   model_failed: { http: 502, type: 'server_error', retry: false },
   agent_conflict: { http: 400, type: 'invalid_request_error', retry: false },

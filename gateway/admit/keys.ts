@@ -1,12 +1,46 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Principal } from '../../core/route/principal.ts';
 import type { SnapshotContent } from '../../core/snapshot/schema.ts';
 
+/** The API keys of one snapshot, known by their SHA-256 alone. */
+export interface KeyRing {
+  /** How many different keys there are. */
+  readonly size: number;
+  /** Whom this key speaks for; the comparison takes as long for a wrong key as for a right one. */
+  readonly find: (key: string) => Principal | undefined;
+}
+
 /**
- * Who each API key of the snapshot speaks for, by the SHA-256 of the key. One hash on several Agents: the set is all of
- * them and the first by name gives the principal its id. A hash that is a gateway key too is that gateway key, with its
- * role, and may call the Agents of both.
+ * Who each key speaks for. One hash on several Agents: the set is all of them, and the first by name gives the principal
+ * its id. A hash that is a gateway key too is that gateway key, with its role, and may call the Agents of both.
  */
-export function principalsByKeyHash(
+export function createKeyRing(content: SnapshotContent, credentials: ReadonlyMap<string, string>): KeyRing {
+  const principals = principalsByHash(content, credentials);
+  const byPrefix = new Map<string, Entry[]>();
+  for (const [hash, principal] of principals) {
+    const prefix = hash.slice(0, prefixLength);
+    byPrefix.set(prefix, [...(byPrefix.get(prefix) ?? []), { digest: Buffer.from(hash, 'hex'), principal }]);
+  }
+  return {
+    size: principals.size,
+    find: (key) => {
+      const digest = createHash('sha256').update(key).digest();
+      const entries = byPrefix.get(digest.toString('hex').slice(0, prefixLength)) ?? [];
+      return entries.find((entry) => entry.digest.length === digest.length && timingSafeEqual(entry.digest, digest))
+        ?.principal;
+    },
+  };
+}
+
+interface Entry {
+  readonly digest: Buffer;
+  readonly principal: Principal;
+}
+
+/** Hex digits that find the few candidates; what is equal beyond them takes constant time to tell. */
+const prefixLength = 8;
+
+function principalsByHash(
   content: SnapshotContent,
   credentials: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, Principal> {

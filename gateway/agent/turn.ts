@@ -1,6 +1,6 @@
 import { deadline } from '../../core/lib/deadline.ts';
 import { TalariaError } from '../../core/lib/errors.ts';
-import type { AgentEntry } from '../../core/snapshot/schema.ts';
+import type { Resolution } from '../../core/route/resolve.ts';
 import type { Table } from '../config/table.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Models } from './models/models.ts';
@@ -8,7 +8,8 @@ import { type ChatMessage, ModelError, type TurnParameters, type TurnResult } fr
 
 /** What one turn of an agent needs. */
 export interface Turn {
-  readonly agent: AgentEntry;
+  /** Names the agent; only core/route makes one, so no path reaches a model without it. */
+  readonly resolution: Resolution;
   readonly table: Table;
   /** History and new input, without the agent's instructions. */
   readonly messages: readonly ChatMessage[];
@@ -32,19 +33,20 @@ export function createTurnRunner({ models, metrics }: { models: Models; metrics:
   return async (turn) => {
     try {
       const result = await runWithin(turn, models);
-      metrics.turns.inc({ agent: turn.agent.name, outcome: 'completed' });
-      metrics.tokens.inc({ agent: turn.agent.name, direction: 'input' }, result.usage.inputTokens);
-      metrics.tokens.inc({ agent: turn.agent.name, direction: 'output' }, result.usage.outputTokens);
+      metrics.turns.inc({ agent: turn.resolution.agent.name, outcome: 'completed' });
+      metrics.tokens.inc({ agent: turn.resolution.agent.name, direction: 'input' }, result.usage.inputTokens);
+      metrics.tokens.inc({ agent: turn.resolution.agent.name, direction: 'output' }, result.usage.outputTokens);
       return result;
     } catch (error) {
-      metrics.turns.inc({ agent: turn.agent.name, outcome: outcomeOf(error) });
+      metrics.turns.inc({ agent: turn.resolution.agent.name, outcome: outcomeOf(error) });
       throw error;
     }
   };
 }
 
 async function runWithin(turn: Turn, models: Models): Promise<TurnResult> {
-  const { agent, table } = turn;
+  const { table } = turn;
+  const { agent } = turn.resolution;
   const call = models.forAgent(agent, table);
   const seconds = agent.limits.turnTimeoutSeconds;
   using limit = deadline(seconds * 1_000, turn.signal);
@@ -64,7 +66,8 @@ async function runWithin(turn: Turn, models: Models): Promise<TurnResult> {
   }
 }
 
-function withInstructions({ agent, table, messages }: Turn): readonly ChatMessage[] {
+function withInstructions({ resolution, table, messages }: Turn): readonly ChatMessage[] {
+  const { agent } = resolution;
   if (agent.instructions === undefined) return messages;
   return [{ role: 'system', content: table.text(agent.instructions) }, ...messages];
 }

@@ -1,7 +1,6 @@
 import { compileRoutes, type RouteTable } from '../../core/route/compile.ts';
-import type { Principal } from '../../core/route/principal.ts';
 import type { AgentEntry, JobEntry, Snapshot, SnapshotContent } from '../../core/snapshot/schema.ts';
-import { principalsByKeyHash } from '../admit/keys.ts';
+import { createKeyRing, type KeyRing } from '../admit/keys.ts';
 import type { Configuration } from './source.ts';
 
 /**
@@ -16,8 +15,7 @@ export interface Table {
   readonly routes: RouteTable;
   /** By the CronJob's uid. */
   readonly jobs: ReadonlyMap<string, JobEntry>;
-  /** By the SHA-256 (hex) of an API key. */
-  readonly keys: ReadonlyMap<string, Principal>;
+  readonly keys: KeyRing;
   /** The value of a credential, or undefined when its Secret is gone. Never log it. */
   readonly credential: (name: string) => string | undefined;
   /** The text of a hash in the snapshot. Throws when the snapshot lacks it, which verification excludes. */
@@ -67,7 +65,7 @@ export async function buildTable({ snapshot, credentials }: Configuration, previ
     agents: routes.agents,
     routes,
     jobs: new Map(content.jobs.map((job) => [job.uid, job])),
-    keys: principalsByKeyHash(content, credentials),
+    keys: createKeyRing(content, credentials),
     credential: (name) => credentials.get(name),
     text: (hash) => {
       const text = content.texts[hash];

@@ -1,13 +1,13 @@
 /** One part of a message's content, in the shape of the OpenAI chat completions API. */
 export type ContentPart =
   | { readonly type: 'text'; readonly text: string }
-  | { readonly type: 'image_url'; readonly image_url: { readonly url: string; readonly detail?: string } };
+  | { readonly type: 'image_url'; readonly image_url: { readonly url: string; readonly detail?: string | undefined } };
 
 /** One message of a conversation, in the shape of the OpenAI chat completions API. */
 export interface ChatMessage {
   readonly role: 'system' | 'developer' | 'user' | 'assistant';
   readonly content: string | readonly ContentPart[];
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 /** What a request may set for its own turn; it wins over the Agent's parameters, and the lower output limit holds. */

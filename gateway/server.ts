@@ -1,0 +1,148 @@
+import type { AddressInfo } from 'node:net';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { TalariaError } from '../core/lib/errors.ts';
+import { newId } from '../core/lib/id.ts';
+import type { Logger } from '../core/lib/log.ts';
+import { refuseForeign } from './admit/origin.ts';
+import { corsHeaders, preflightHeaders } from './ingress/cors.ts';
+import { errorAnswer, rawErrorResponse } from './ingress/errors.ts';
+import { createMethodTable } from './ingress/methods.ts';
+import type { Metrics } from './metrics.ts';
+
+export interface ServerOptions {
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Answers its own machine without a key, and so refuses a foreign `Origin` or `Host`. */
+  readonly standalone: boolean;
+  readonly corsOrigins: readonly string[];
+  readonly maxOpenRequests: number;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Adds the routes; all of them are static. */
+  readonly routes: (app: FastifyInstance) => void;
+}
+
+export interface Server {
+  /** Listens; gives the address, such as `http://127.0.0.1:8642`. Rejects when the port is taken. */
+  readonly start: () => Promise<string>;
+  /** How many requests are in progress. */
+  readonly openRequests: () => number;
+  /** Takes no new connection and waits for what runs, at most `budgetMs`; then breaks what is left. */
+  readonly stop: (budgetMs: number) => Promise<void>;
+}
+
+const maxBodyBytes = 10 * 1024 * 1024;
+
+/** The HTTP server: every answer that is not a handler's own, 404 and malformed requests included, has the error shape. */
+export function createServer(options: ServerOptions): Server {
+  const app = fastify({
+    logger: false,
+    bodyLimit: maxBodyBytes,
+    requestTimeout: 60_000,
+    keepAliveTimeout: 72_000,
+    return503OnClosing: false,
+    genReqId: () => `req_${newId().replaceAll('-', '')}`,
+    clientErrorHandler: (error, socket) => {
+      if (socket.writable) socket.end(rawErrorResponse(error));
+    },
+  });
+  let stopping = false;
+  let open = 0;
+  app.decorateRequest('admission', null);
+  app.decorateRequest('errorCode', '');
+  app.decorateRequest('facts');
+  app.addHook('onRequest', (request, reply, done) => {
+    open += 1;
+    observe(request, reply, options, () => {
+      open -= 1;
+    });
+    reply.header('x-request-id', request.id);
+    if (stopping) reply.header('connection', 'close');
+    if (answerCors(request, reply, options)) return;
+    if (options.standalone) refuseForeign(request.headers, options.corsOrigins);
+    if (open > options.maxOpenRequests)
+      throw new TalariaError('overloaded', 'This gateway serves as many requests as it can. Try again shortly.');
+    done();
+  });
+  acceptJsonOnly(app);
+  answerErrors(app, options.log);
+  options.routes(app);
+  return {
+    start: async () => {
+      await app.listen({ host: options.listen.host, port: options.listen.port });
+      return addressOf(app, options.listen.host);
+    },
+    openRequests: () => open,
+    stop: async (budgetMs) => {
+      stopping = true;
+      const breakOff = setTimeout(() => app.server.closeAllConnections(), budgetMs);
+      await app.close();
+      clearTimeout(breakOff);
+    },
+  };
+}
+
+/** Counts, times and logs a request once its answer is out or its client is gone. */
+function observe(request: FastifyRequest, reply: FastifyReply, options: ServerOptions, ended: () => void): void {
+  const { metrics, log } = options;
+  const started = performance.now();
+  request.facts = {};
+  metrics.openRequests.inc();
+  reply.raw.once('close', () => {
+    ended();
+    metrics.openRequests.dec();
+    const path = request.routeOptions.url ?? 'none';
+    const seconds = (performance.now() - started) / 1_000;
+    const status = reply.raw.headersSent ? reply.raw.statusCode : 499;
+    metrics.requests.inc({ path, status, code: request.errorCode });
+    metrics.requestSeconds.observe({ path }, seconds);
+    if (!path.startsWith('/v1/') && !path.startsWith('/admin/')) return;
+    const { method, id } = request;
+    log.info({ request: id, method, path, status, code: request.errorCode, seconds, ...request.facts }, 'request');
+  });
+}
+
+/** True when the request was a preflight and is answered. */
+function answerCors(request: FastifyRequest, reply: FastifyReply, { corsOrigins }: ServerOptions): boolean {
+  const headers = corsHeaders(request.headers.origin, corsOrigins);
+  if (headers) reply.headers(headers);
+  if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) return false;
+  if (!headers) return false;
+  reply.headers(preflightHeaders).code(204).send();
+  return true;
+}
+
+function acceptJsonOnly(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+    try {
+      done(null, JSON.parse(String(body)));
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message.slice(0, 200) : '';
+      done(new TalariaError('invalid_request', `The body is not valid JSON: ${why}`, { cause }));
+    }
+  });
+}
+
+function answerErrors(app: FastifyInstance, log: Logger): void {
+  const methods = createMethodTable();
+  app.addHook('onRoute', (route) => methods.add(route.url, route.method));
+  app.setNotFoundHandler((request) => {
+    throw methods.refusal(request.method, request.url);
+  });
+  app.setErrorHandler((error, request, reply) => {
+    const answer = errorAnswer(error);
+    request.errorCode = answer.code;
+    if (answer.code === 'internal_error')
+      log.error({ request: request.id, err: error }, 'a request failed inside the gateway');
+    const allow = answer.code === 'method_not_allowed' ? methods.allowed(request.url).join(', ') : '';
+    if (allow !== '') reply.header('allow', allow);
+    // Closing while the client still sends would make it lose this answer; Node reads the rest and drops it.
+    reply.removeHeader('connection');
+    return reply.headers(answer.headers).code(answer.status).send(answer.body);
+  });
+}
+
+function addressOf(app: FastifyInstance, host: string): string {
+  const { port } = app.server.address() as AddressInfo;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
