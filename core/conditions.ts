@@ -18,7 +18,7 @@ export const conditionTable = {
       NeverFires: 'The schedule names a day that never comes.',
       JitterTooLong: 'The jitter is not below the shortest interval of the schedule.',
       InvalidParameters: 'model.parameters.extra is not one JSON object, or sets what the gateway sets itself.',
-      InvalidURL: 'An address cannot be read, or holds a user name or a password.',
+      InvalidURL: 'An address cannot be read.',
       TextsTooLarge: 'The texts of the Agent are together larger than 256 KiB.',
       SnapshotFull: 'The snapshot of the namespace has no room for the object.',
     },

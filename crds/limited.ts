@@ -8,7 +8,7 @@ import type { TalariaObject } from './verdict.ts';
  * Fields that are stored and not acted on yet. Whoever makes one work deletes its row. Any
  * value but the default of such a field means nothing yet; `value` narrows a row to one value.
  */
-const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
+export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
   Agent: [
     { field: 'spec.model.provider', value: 'anthropic' },
     { field: 'spec.model.prices' },

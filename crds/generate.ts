@@ -1,0 +1,52 @@
+/**
+ * `node crds/generate.ts [--check]`: writes everything that is generated from the schemas. With `--check` it writes
+ * nothing and exits 1 when a file is not what it would write.
+ */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { stringify } from 'yaml';
+import { type Kind, kinds } from './common.ts';
+import { customResourceDefinition } from './custom-resource.ts';
+import { apiReference } from './reference.ts';
+
+const root = path.join(import.meta.dirname, '..');
+
+await (process.argv.includes('--check') ? check() : write());
+
+async function write(): Promise<void> {
+  for (const [file, text] of generated()) {
+    await mkdir(path.dirname(path.join(root, file)), { recursive: true });
+    await writeFile(path.join(root, file), text);
+    process.stdout.write(`${file}\n`);
+  }
+}
+
+async function check(): Promise<void> {
+  for (const [file, text] of generated()) {
+    const current = await readFile(path.join(root, file), 'utf8').catch(() => '');
+    if (current === text) continue;
+    process.stderr.write(`${file} is not what the schemas in crds/ give; run npm run generate\n`);
+    process.exitCode = 1;
+  }
+}
+
+/** Path from the root of the project, and content. */
+function generated(): readonly (readonly [file: string, text: string])[] {
+  const manifests = (Object.keys(kinds) as Kind[]).map((kind): [string, string] => [
+    `charts/talaria/crds/${kinds[kind].plural}.talaria.dev.yaml`,
+    crdYaml(kind),
+  ]);
+  return [...manifests, ['docs/reference/api.md', apiReference()]];
+}
+
+/** YAML 1.1 with every text quoted, so that kubectl reads the same words as we wrote. */
+function crdYaml(kind: Kind): string {
+  const yaml = stringify(customResourceDefinition(kind), {
+    version: '1.1',
+    defaultStringType: 'QUOTE_DOUBLE',
+    defaultKeyType: 'PLAIN',
+    aliasDuplicateObjects: false,
+    lineWidth: 0,
+  });
+  return `# Generated from crds/ by npm run generate.\n${yaml}`;
+}
