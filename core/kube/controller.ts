@@ -40,11 +40,13 @@ export interface ControllerOptions {
   /** Keys that may wait at the same time; more are dropped with an error in the log. Default 200,000. */
   readonly maxKeys?: number | undefined;
   readonly workers?: number | undefined;
+  /** The longest pause before a failed key is tried again. Default 5 min. */
+  readonly backoffMaxMs?: number | undefined;
 }
 
 export function createController(options: ControllerOptions): Controller {
   const log = options.log.child({ controller: options.name });
-  const queue = createWorkQueue({ maxKeys: options.maxKeys ?? 200_000 });
+  const queue = createWorkQueue({ maxKeys: options.maxKeys ?? 200_000, backoffMaxMs: options.backoffMaxMs });
   const stopping = new AbortController();
   let working: readonly Promise<void>[] = [];
 

@@ -58,4 +58,9 @@ export const configMaps = kubeResource<ConfigMap>('v1', 'ConfigMap', 'configmaps
 export const secrets = kubeResource<Secret>('v1', 'Secret', 'secrets');
 export const leases = kubeResource<Lease>('coordination.k8s.io/v1', 'Lease', 'leases');
 export const namespaces = kubeResource('v1', 'Namespace', 'namespaces', 'cluster');
+export const deployments = kubeResource('apps/v1', 'Deployment', 'deployments');
 export const events = kubeResource('events.k8s.io/v1', 'Event', 'events');
+
+export const agents = kubeResource('talaria.dev/v1alpha1', 'Agent', 'agents');
+export const routes = kubeResource('talaria.dev/v1alpha1', 'Route', 'routes');
+export const cronJobs = kubeResource('talaria.dev/v1alpha1', 'CronJob', 'cronjobs');

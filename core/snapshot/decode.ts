@@ -11,7 +11,16 @@ import {
 } from './schema.ts';
 import { textsOfAgent, textsOfJob } from './text-refs.ts';
 
-export const rejectionReasons = ['newer_major', 'bad_hash', 'missing_bucket', 'invalid', 'lower_sequence'] as const;
+/** `not_applied`: the content was read, but could not be put in force. */
+export const rejectionReasons = [
+  'newer_major',
+  'bad_hash',
+  'missing_bucket',
+  'missing_credential',
+  'invalid',
+  'lower_sequence',
+  'not_applied',
+] as const;
 export type RejectionReason = (typeof rejectionReasons)[number];
 
 /** A stored snapshot that must not be served; whatever was served before stays in force. */
