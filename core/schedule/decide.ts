@@ -53,9 +53,9 @@ export function decideRunAt(
   return { kind: 'Started', key, slot: now, queued: false };
 }
 
-/** Where deciding begins for a job first seen at `anchor`: nothing of the past but an `at` that came too late. */
-export function firstDecidedTo(schedule: Schedule, anchor: number): number {
-  return schedule.kind === 'at' && schedule.at <= anchor ? schedule.at - 1 : anchor;
+/** Where deciding begins for a job first seen `now`: nothing of the past but an `at` that came too late. */
+export function firstDecidedTo(schedule: Schedule, now: number): number {
+  return schedule.kind === 'at' && schedule.at <= now ? schedule.at - 1 : now;
 }
 
 function decideStretch(terms: Terms, history: History, stretch: Stretch): Outcome[] {

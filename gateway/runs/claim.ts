@@ -1,0 +1,70 @@
+import type { Database } from '../db/pool.ts';
+import type { JobRun, JobRunInput } from './job-run.ts';
+
+/**
+ * Takes up to `limit` queued background runs for this worker, the oldest first. An exclusive run waits for every earlier
+ * run of its job. `leaseExpired` is true when the worker's lease is over, in which case nothing was taken.
+ */
+export async function claimRuns(
+  database: Database,
+  worker: string,
+  limit: number,
+): Promise<{ readonly runs: readonly JobRun[]; readonly leaseExpired: boolean }> {
+  const { rows } = await database.prepared<ClaimedRow>('claim-runs', claimStatement, [worker, limit]);
+  const runs = rows.flatMap((row) => (row.id === null ? [] : [toRun(row, row.id, worker)]));
+  return { runs, leaseExpired: rows[0]?.alive === false };
+}
+
+/** One row at least: `alive` with no run when there is nothing to take. */
+const claimStatement = `
+  with alive as (
+    select exists (select from workers where id = $1 and lease_until > talaria_now()) as alive
+  ),
+  candidates as (
+    select r.id from runs r, alive
+    where alive.alive and r.status = 'queued' and not r.foreground and r.start_after <= talaria_now()
+      and not (r.exclusive and exists (
+        select from runs earlier
+        where earlier.job_uid = r.job_uid and earlier.id <> r.id
+          and (earlier.status in ('running', 'waiting_for_approval', 'stopping')
+            or (earlier.status = 'queued' and (earlier.slot, earlier.id) < (r.slot, r.id)))))
+    order by r.start_after, r.id
+    limit $2
+    for update of r skip locked
+  ),
+  taken as (
+    update runs r
+    set status = 'running', worker = $1, attempt = attempt + 1, started_at = coalesce(started_at, talaria_now())
+    from candidates where r.id = candidates.id
+    returning r.id, r.agent, r.agent_uid, r.job_uid, r.slot, r.attempt, r.max_attempts, r.input
+  ),
+  shown as (
+    update cron_jobs set status_version = status_version + 1 where uid in (select job_uid from taken)
+  )
+  select alive.alive, taken.* from alive left join taken on true order by taken.slot, taken.id`;
+
+interface ClaimedRow {
+  readonly alive: boolean;
+  readonly id: string | null;
+  readonly agent: string;
+  readonly agent_uid: string;
+  readonly job_uid: string;
+  readonly slot: Date;
+  readonly attempt: number;
+  readonly max_attempts: number;
+  readonly input: JobRunInput;
+}
+
+function toRun(row: ClaimedRow, id: string, worker: string): JobRun {
+  return {
+    id,
+    agent: row.agent,
+    agentUid: row.agent_uid,
+    jobUid: row.job_uid,
+    slot: row.slot,
+    attempt: row.attempt,
+    maxAttempts: row.max_attempts,
+    worker,
+    input: row.input,
+  };
+}

@@ -1,0 +1,24 @@
+import type { JobEntry } from '../../core/snapshot/schema.ts';
+
+/**
+ * What a scheduled run was started with, kept in its row: later changes of the CronJob, its prompt or its deletion do not
+ * reach a run that was started before.
+ */
+export interface JobRunInput {
+  readonly prompt: string;
+  readonly job: JobEntry;
+}
+
+/** A run of a CronJob that this worker holds. `attempt` and `worker` fence every write that it makes. */
+export interface JobRun {
+  readonly id: string;
+  readonly agent: string;
+  readonly agentUid: string;
+  readonly jobUid: string;
+  /** The slot, or the moment of `talaria.dev/run-at`. */
+  readonly slot: Date;
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  readonly worker: string;
+  readonly input: JobRunInput;
+}

@@ -1,0 +1,71 @@
+import type { Database } from '../db/pool.ts';
+
+/** How often a run may lose its worker before it is given up: it may be what kills the workers. */
+const maxLostAttempts = 10;
+
+/**
+ * Settles what dead workers left. A background run without effects is queued again as its next attempt; every other one
+ * that had begun becomes `unknown`, which frees its session and its job and counts as a failure. A run that was asked to
+ * stop and did not in time becomes `unknown` too. A queued run of an open request ends with the request's worker.
+ */
+export async function reapRuns(database: Database): Promise<{ readonly resumed: number; readonly unknown: number }> {
+  const { rows } = await database.prepared<{ resumed: string; unknown: string }>('reap-runs', reapStatement, [
+    maxLostAttempts,
+  ]);
+  await database.prepared('reap-workers', forgetWorkersStatement);
+  return { resumed: Number(rows[0]?.resumed ?? 0), unknown: Number(rows[0]?.unknown ?? 0) };
+}
+
+const reapStatement = `
+  with ownerless as (
+    select r.id, r.status, r.foreground, r.effects_started, r.attempt, r.stop_by
+    from runs r
+    where (r.status in ('running', 'waiting_for_approval', 'stopping') or (r.status = 'queued' and r.foreground))
+      and not exists (select from workers w where w.id = r.worker and w.lease_until > talaria_now())
+    order by r.id limit 500 for update of r skip locked
+  ),
+  overdue as (
+    select r.id from runs r
+    where r.status = 'stopping' and r.stop_by <= talaria_now() and r.id not in (select id from ownerless)
+    order by r.id limit 500 for update of r skip locked
+  ),
+  resumed as (
+    update runs r set status = 'queued', worker = null, start_after = talaria_now()
+    from ownerless o
+    where r.id = o.id and o.status = 'running' and not o.foreground and not o.effects_started and o.attempt < $1
+    returning r.id, r.job_uid
+  ),
+  ended as (
+    update runs r
+    set finished_at = talaria_now(),
+        status = case when o.status = 'queued' or (o.status = 'stopping' and not o.effects_started)
+          then 'cancelled' else 'unknown' end,
+        error_code = coalesce(r.error_code, case when o.status = 'queued' then 'run_interrupted' else 'run_unknown' end),
+        error_message = coalesce(r.error_message, 'the worker of the run died; whether the run had an effect is not known')
+    from (
+      select id, status, effects_started from ownerless where id not in (select id from resumed)
+      union all
+      select id, 'running', true from overdue
+    ) o
+    where r.id = o.id
+    returning r.id, r.job_uid, r.status
+  ),
+  failures as (
+    select job_uid, count(*) filter (where status = 'unknown') as failed
+    from (select job_uid, status from ended union all select job_uid, 'queued' from resumed) changed
+    where job_uid is not null group by job_uid
+  ),
+  jobs as (
+    update cron_jobs j
+    set consecutive_failures = consecutive_failures + f.failed, status_version = status_version + 1
+    from failures f where j.uid = f.job_uid
+  )
+  select (select count(*) from resumed) as resumed, (select count(*) from ended where status = 'unknown') as unknown`;
+
+/** A worker's row is kept while a run names it, so that a run without effects can tell. */
+const forgetWorkersStatement = `
+  delete from workers w
+  where lease_until < talaria_now() - interval '1 minute'
+    and not exists (
+      select from runs r
+      where r.worker = w.id and r.status in ('queued', 'running', 'waiting_for_approval', 'stopping'))`;
