@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from './free-port.ts';
 import { type Account, postgresAccount, postgresBinaries } from './postgres-binaries.ts';
@@ -19,7 +19,8 @@ export interface EmbeddedPostgresOptions {
 export interface EmbeddedPostgres {
   /** `postgres://` URL of a database, default `postgres`. It holds the password. The port stays over restarts. */
   readonly url: (database?: string) => string;
-  /** Starts it again after `stop` or `kill`. */
+  readonly running: () => boolean;
+  /** Starts it again after it ended, whatever ended it. */
   readonly start: () => Promise<void>;
   /** Ends sessions, writes everything, stops. */
   readonly stop: () => Promise<void>;
@@ -36,12 +37,12 @@ const stopBudgetMs = 20_000;
  * is none. As root it runs under another account. Rejects with the end of the server's log when it does not start.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
-  const directory = resolve(options.directory);
+  const directory = path.resolve(options.directory);
   const account = await postgresAccount();
   const binaries = await postgresBinaries();
   await mkdir(directory, { recursive: true });
-  const password = await keptPassword(join(directory, 'password'));
-  const data = join(directory, 'data');
+  const password = await keptPassword(path.join(directory, 'password'));
+  const data = path.join(directory, 'data');
   if (!(await exists(data))) await initialise(binaries.initdb, directory, account, options.durable);
   const port = await freePort();
   const [command, ...args] = asAccount(account, binaries.postgres, serverArguments(data, port, options.durable));
@@ -53,6 +54,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   await start();
   return {
     url: (database = 'postgres') => `postgres://${user}:${password}@127.0.0.1:${port}/${database}`,
+    running: () => server?.exit() === undefined,
     start,
     stop: async () => {
       await server?.stop('SIGINT', stopBudgetMs);
@@ -70,18 +72,18 @@ async function initialise(
   account: Account | undefined,
   durable: boolean,
 ): Promise<void> {
-  const fresh = join(directory, 'data.new');
+  const fresh = path.join(directory, 'data.new');
   await rm(fresh, { recursive: true, force: true });
   await mkdir(fresh, { mode: 0o700 });
   if (account !== undefined) await chown(fresh, account.uid, account.gid);
   const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
-  const access = [`--username=${user}`, `--pwfile=${join(directory, 'password')}`, '--auth=scram-sha-256'];
+  const access = [`--username=${user}`, `--pwfile=${path.join(directory, 'password')}`, '--auth=scram-sha-256'];
   const sync = durable ? [] : ['--no-sync'];
   const [command, ...args] = asAccount(account, initdb, ['-D', fresh, ...locale, ...access, ...sync]);
   const run = await startTethered(command, args, { env: serverEnvironment() });
   const exit = await run.exited;
   if (exit.code !== 0) throw new Error(`initdb failed in ${directory}:\n${run.output()}`);
-  await rename(fresh, join(directory, 'data'));
+  await rename(fresh, path.join(directory, 'data'));
 }
 
 /** Tries again for a while: after a `kill -9` the dead server's last sessions hold its memory for some moments. */
@@ -145,14 +147,14 @@ function serverEnvironment(): NodeJS.ProcessEnv {
   return { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 }
 
-async function keptPassword(path: string): Promise<string> {
-  if (!(await exists(path))) await writeFile(path, randomBytes(18).toString('base64url'), { mode: 0o600 });
-  await chmod(path, 0o600);
-  return (await readFile(path, 'utf8')).trim();
+async function keptPassword(file: string): Promise<string> {
+  if (!(await exists(file))) await writeFile(file, randomBytes(18).toString('base64url'), { mode: 0o600 });
+  await chmod(file, 0o600);
+  return (await readFile(file, 'utf8')).trim();
 }
 
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
     () => true,
     () => false,
   );

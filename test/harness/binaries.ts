@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import path from 'node:path';
 import { cacheFolder, fillOnce, holdsAll } from './binary-cache.ts';
 import { controllerManagerTools, controlPlaneTools, helmTools, system, type Tools } from './binary-sources.ts';
 import { goBuild } from './go-build.ts';
@@ -20,20 +20,20 @@ const found = new Map<string, Promise<string>>();
 export async function controlPlaneBinaries(): Promise<ControlPlaneBinaries> {
   const folder = await provide(controlPlaneTools);
   return {
-    kubeApiserver: join(folder, 'kube-apiserver'),
-    etcd: join(folder, 'etcd'),
-    kubectl: join(folder, 'kubectl'),
+    kubeApiserver: path.join(folder, 'kube-apiserver'),
+    etcd: path.join(folder, 'etcd'),
+    kubectl: path.join(folder, 'kubectl'),
   };
 }
 
 /** kube-controller-manager, which the envtest archive lacks: the same order, with its own release. */
 export async function kubeControllerManagerBinary(): Promise<string> {
-  return join(await provide(controllerManagerTools), 'kube-controller-manager');
+  return path.join(await provide(controllerManagerTools), 'kube-controller-manager');
 }
 
 /** helm 3.18 or newer from the PATH, else the version of the tests: our cache, its release archive, Go modules. */
 export async function helmBinary(): Promise<string> {
-  return join(await provide(helmTools), 'helm');
+  return path.join(await provide(helmTools), 'helm');
 }
 
 async function provide(tools: Tools): Promise<string> {
@@ -43,7 +43,7 @@ async function provide(tools: Tools): Promise<string> {
 }
 
 async function search(tools: Tools): Promise<string> {
-  const cached = join(cacheFolder(), tools.name, `${tools.version}-${system}`);
+  const cached = path.join(cacheFolder(), tools.name, `${tools.version}-${system}`);
   for (const folder of await tools.folders(cached)) {
     if (folder && (await holdsAll(folder, tools.files))) return folder;
   }

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, open, rename, rm, stat, unlink, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const heartbeatMs = 5_000;
@@ -8,14 +8,14 @@ const staleMs = 30_000;
 
 /** Talaria's own cache folder: `$XDG_CACHE_HOME/talaria`, default `~/.cache/talaria`. */
 export function cacheFolder(): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'talaria');
+  return path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'talaria');
 }
 
 /** True when the folder holds all these files. */
 export async function holdsAll(folder: string, files: readonly string[]): Promise<boolean> {
   const found = await Promise.all(
     files.map((file) =>
-      stat(join(folder, file)).then(
+      stat(path.join(folder, file)).then(
         (it) => it.isFile(),
         () => false,
       ),
@@ -33,7 +33,7 @@ export async function fillOnce(
   files: readonly string[],
   fill: (temporary: string) => Promise<void>,
 ): Promise<void> {
-  await mkdir(dirname(folder), { recursive: true });
+  await mkdir(path.dirname(folder), { recursive: true });
   const release = await lock(`${folder}.lock`);
   const temporary = await mkdtemp(`${folder}.new-`);
   try {
@@ -48,24 +48,24 @@ export async function fillOnce(
 }
 
 /** A file that exists while its owner touches it. Two owners after a stall do no harm: the rename above is atomic. */
-async function lock(path: string): Promise<() => Promise<void>> {
+async function lock(file: string): Promise<() => Promise<void>> {
   for (;;) {
-    const taken = await open(path, 'wx').catch(() => undefined);
+    const taken = await open(file, 'wx').catch(() => undefined);
     if (taken !== undefined) {
       await taken.close();
       break;
     }
-    if (await isStale(path)) await unlink(path).catch(() => undefined);
+    if (await isStale(file)) await unlink(file).catch(() => undefined);
     else await delay(250);
   }
-  const heartbeat = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => undefined), heartbeatMs);
+  const heartbeat = setInterval(() => void utimes(file, new Date(), new Date()).catch(() => undefined), heartbeatMs);
   return async () => {
     clearInterval(heartbeat);
-    await unlink(path).catch(() => undefined);
+    await unlink(file).catch(() => undefined);
   };
 }
 
-async function isStale(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined);
+async function isStale(file: string): Promise<boolean> {
+  const found = await stat(file).catch(() => undefined);
   return found !== undefined && Date.now() - found.mtimeMs > staleMs;
 }

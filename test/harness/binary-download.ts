@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import path from 'node:path';
 import { promisify } from 'node:util';
 
 const answerBudgetMs = 10_000;
@@ -18,7 +18,7 @@ export async function downloadText(url: string): Promise<string> {
 export async function downloadFile(
   url: string,
   checksum: { readonly algorithm: 'sha256' | 'sha512'; readonly hex: string },
-  path: string,
+  file: string,
 ): Promise<void> {
   const response = await fetch(url, { signal: AbortSignal.timeout(downloadBudgetMs) });
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
@@ -27,7 +27,7 @@ export async function downloadFile(
   if (actual !== checksum.hex) {
     throw new Error(`${url} has ${checksum.algorithm} ${actual}, but ${checksum.hex} is published: it was not used`);
   }
-  await writeFile(path, content, { mode: 0o755 });
+  await writeFile(file, content, { mode: 0o755 });
 }
 
 /** Downloads a tar.gz archive and unpacks the named members into `folder`, without the folders they lie in. */
@@ -37,7 +37,7 @@ export async function downloadArchive(
   members: readonly string[],
   folder: string,
 ): Promise<void> {
-  const archive = join(folder, '.archive.tar.gz');
+  const archive = path.join(folder, '.archive.tar.gz');
   await downloadFile(url, checksum, archive);
   const depth = (members[0] ?? '').split('/').length - 1;
   await promisify(execFile)('tar', ['-xzf', archive, '-C', folder, `--strip-components=${depth}`, ...members]);

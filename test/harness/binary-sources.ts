@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import path from 'node:path';
 import { arch, platform } from 'node:process';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
@@ -64,10 +64,10 @@ export const controllerManagerTools: Tools = {
   files: ['kube-controller-manager'],
   folders: async (cached) => [assetsFolder(), cached],
   download: async (folder) => {
-    const path = `${system.replace('-', '/')}/kube-controller-manager`;
-    const url = `https://dl.k8s.io/release/v${kubernetesVersion}/bin/${path}`;
+    const file = `${system.replace('-', '/')}/kube-controller-manager`;
+    const url = `https://dl.k8s.io/release/v${kubernetesVersion}/bin/${file}`;
     const hex = (await downloadText(`${url}.sha256`)).trim();
-    await downloadFile(url, { algorithm: 'sha256', hex }, join(folder, 'kube-controller-manager'));
+    await downloadFile(url, { algorithm: 'sha256', hex }, path.join(folder, 'kube-controller-manager'));
   },
   builds: [
     {
@@ -107,16 +107,16 @@ function setupEnvtestFolder(): string {
   const home = homedir();
   const [data, name] =
     platform === 'darwin'
-      ? [join(home, 'Library', 'Application Support'), 'io.kubebuilder.envtest']
-      : [join(home, '.local', 'share'), 'kubebuilder-envtest'];
-  return join(process.env.XDG_DATA_HOME || data, name, 'k8s', `${kubernetesVersion}-${system}`);
+      ? [path.join(home, 'Library', 'Application Support'), 'io.kubebuilder.envtest']
+      : [path.join(home, '.local', 'share'), 'kubebuilder-envtest'];
+  return path.join(process.env.XDG_DATA_HOME || data, name, 'k8s', `${kubernetesVersion}-${system}`);
 }
 
 /** The first folder of the PATH with a helm, when that is not too old. */
 async function folderOfNewHelm(): Promise<string | undefined> {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+  for (const folder of (process.env.PATH ?? '').split(path.delimiter)) {
     if (!folder || !(await holdsAll(folder, ['helm']))) continue;
-    const run = promisify(execFile)(join(folder, 'helm'), ['version', '--short']);
+    const run = promisify(execFile)(path.join(folder, 'helm'), ['version', '--short']);
     const { stdout } = await run.catch(() => ({ stdout: '' }));
     const [major = 0, minor = 0] = (/v(\d+)\.(\d+)/.exec(stdout)?.slice(1) ?? []).map(Number);
     return major > 3 || (major === 3 && minor >= 18) ? folder : undefined;

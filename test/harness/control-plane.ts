@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import path from 'node:path';
 import { freePort } from '../../cli/dev/free-port.ts';
 import { startTethered, type TetheredProcess } from '../../cli/dev/tethered-process.ts';
 import { controlPlaneBinaries, kubeControllerManagerBinary } from './binaries.ts';
@@ -14,6 +14,8 @@ export interface ControlPlaneOptions {
   readonly directory?: string;
   /** Runs kube-controller-manager too, for owner-reference garbage collection and nothing else. */
   readonly garbageCollector?: boolean;
+  /** Gets the log of the API server. */
+  readonly onOutput?: (text: string) => void;
 }
 
 /** A real kube-apiserver on etcd. Nothing runs pods on it. Its processes die with this one. */
@@ -28,6 +30,7 @@ export interface ControlPlane {
   /** Freezes the API server: connections stay open and nothing answers. */
   readonly pause: () => void;
   readonly resume: () => void;
+  readonly apiServerRunning: () => boolean;
   /** Kills the API server: connections are refused until `startApiServer`. */
   readonly stopApiServer: () => Promise<void>;
   /** Starts it again on the same port, with the same objects; resolves when it is ready. */
@@ -42,24 +45,25 @@ const stopBudgetMs = 10_000;
 /** Starts etcd and kube-apiserver on free ports of 127.0.0.1; resolves when the API server is ready. */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const binaries = await controlPlaneBinaries();
-  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'talaria-control-plane-')));
+  const directory = options.directory ?? (await mkdtemp(path.join(tmpdir(), 'talaria-control-plane-')));
   const credentials = await keptCredentials(directory);
   const etcd = await startEtcd(binaries.etcd, directory);
   const port = await freePort();
   const server = `https://127.0.0.1:${port}`;
   const flags = apiServerFlags(directory, etcd.url, port);
+  const output = options.onOutput === undefined ? {} : { onOutput: options.onOutput };
   let apiServer: TetheredProcess | undefined;
 
   const startApiServer = async () => {
-    apiServer = await startTethered(binaries.kubeApiserver, flags);
+    apiServer = await startTethered(binaries.kubeApiserver, flags, output);
     await untilReady(apiServer, directory, server);
   };
   const stopApiServer = async () => {
     await apiServer?.stop('SIGKILL', stopBudgetMs);
   };
   await startApiServer();
-  const certificateAuthority = await readFile(join(directory, 'pki', 'apiserver.crt'), 'utf8');
-  const kubeconfig = join(directory, 'admin.kubeconfig');
+  const certificateAuthority = await readFile(path.join(directory, 'pki', 'apiserver.crt'), 'utf8');
+  const kubeconfig = path.join(directory, 'admin.kubeconfig');
   await writeKubeconfig(kubeconfig, { server, certificateAuthority }, credentials.adminToken);
   const collector = options.garbageCollector ? await startGarbageCollector(directory, kubeconfig) : undefined;
 
@@ -68,10 +72,11 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     kubeconfig,
     etcdUrl: etcd.url,
     kubeconfigFor: async (account) => {
-      const path = join(directory, `${account.namespace}-${account.name}.kubeconfig`);
-      await writeServiceAccountKubeconfig(path, kubeconfig, account);
-      return path;
+      const file = path.join(directory, `${account.namespace}-${account.name}.kubeconfig`);
+      await writeServiceAccountKubeconfig(file, kubeconfig, account);
+      return file;
     },
+    apiServerRunning: () => apiServer?.exit() === undefined,
     pause: () => apiServer?.kill('SIGSTOP'),
     resume: () => apiServer?.kill('SIGCONT'),
     stopApiServer,
@@ -92,7 +97,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
 async function startEtcd(binary: string, directory: string): Promise<{ url: string; process: TetheredProcess }> {
   const url = `http://127.0.0.1:${await freePort()}`;
   const started = await startTethered(binary, [
-    `--data-dir=${join(directory, 'etcd')}`,
+    `--data-dir=${path.join(directory, 'etcd')}`,
     `--listen-client-urls=${url}`,
     `--advertise-client-urls=${url}`,
     '--listen-peer-urls=http://127.0.0.1:0',
@@ -107,16 +112,16 @@ async function startEtcd(binary: string, directory: string): Promise<{ url: stri
 }
 
 function apiServerFlags(directory: string, etcdUrl: string, port: number): string[] {
-  const pki = join(directory, 'pki');
+  const pki = path.join(directory, 'pki');
   return [
     `--etcd-servers=${etcdUrl}`,
     `--cert-dir=${pki}`,
     '--bind-address=127.0.0.1',
     `--secure-port=${port}`,
     '--service-account-issuer=https://kubernetes.default.svc',
-    `--service-account-key-file=${join(pki, 'service-account.pub')}`,
-    `--service-account-signing-key-file=${join(pki, 'service-account.key')}`,
-    `--token-auth-file=${join(pki, 'tokens.csv')}`,
+    `--service-account-key-file=${path.join(pki, 'service-account.pub')}`,
+    `--service-account-signing-key-file=${path.join(pki, 'service-account.key')}`,
+    `--token-auth-file=${path.join(pki, 'tokens.csv')}`,
     '--authorization-mode=RBAC,Node',
     '--service-cluster-ip-range=10.0.0.0/24',
     // Nothing makes the default ServiceAccount that this plugin asks of every pod.
@@ -129,7 +134,7 @@ async function untilReady(apiServer: TetheredProcess, directory: string, server:
     'kube-apiserver to be ready',
     async () => {
       if (apiServer.exit() !== undefined) return 'ended';
-      const certificate = await readFile(join(directory, 'pki', 'apiserver.crt'));
+      const certificate = await readFile(path.join(directory, 'pki', 'apiserver.crt'));
       return statusOf(`${server}/readyz`, certificate).then((status) => status === 200 && 'ready');
     },
     { timeoutMs: readyBudgetMs },
@@ -158,14 +163,14 @@ async function startGarbageCollector(directory: string, kubeconfig: string): Pro
     '--controllers=garbage-collector-controller,namespace-controller',
     '--leader-elect=false',
     '--secure-port=0',
-    `--service-account-private-key-file=${join(directory, 'pki', 'service-account.key')}`,
+    `--service-account-private-key-file=${path.join(directory, 'pki', 'service-account.key')}`,
   ]);
 }
 
 /** The keys that sign ServiceAccount tokens and the token of the administrator, made once per folder. */
 async function keptCredentials(directory: string): Promise<{ adminToken: string }> {
-  const pki = join(directory, 'pki');
-  const tokens = join(pki, 'tokens.csv');
+  const pki = path.join(directory, 'pki');
+  const tokens = path.join(pki, 'tokens.csv');
   await mkdir(pki, { recursive: true, mode: 0o700 });
   if (!(await exists(tokens))) {
     const keys = generateKeyPairSync('ec', {
@@ -173,15 +178,15 @@ async function keptCredentials(directory: string): Promise<{ adminToken: string 
       privateKeyEncoding: { type: 'sec1', format: 'pem' },
       publicKeyEncoding: { type: 'spki', format: 'pem' },
     });
-    await writeFile(join(pki, 'service-account.key'), keys.privateKey, { mode: 0o600 });
-    await writeFile(join(pki, 'service-account.pub'), keys.publicKey);
+    await writeFile(path.join(pki, 'service-account.key'), keys.privateKey, { mode: 0o600 });
+    await writeFile(path.join(pki, 'service-account.pub'), keys.publicKey);
     await writeFile(tokens, `${randomBytes(24).toString('hex')},admin,admin,"system:masters"\n`, { mode: 0o600 });
   }
   return { adminToken: (await readFile(tokens, 'utf8')).split(',')[0] ?? '' };
 }
 
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
     () => true,
     () => false,
   );

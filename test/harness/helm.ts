@@ -1,9 +1,9 @@
-import { join } from 'node:path';
+import path from 'node:path';
 import { helmBinary } from './binaries.ts';
 import { runProgram } from './run-program.ts';
 
 /** The chart under test. */
-export const chartFolder = join(import.meta.dirname, '..', '..', 'charts', 'talaria');
+export const chartFolder = path.join(import.meta.dirname, '..', '..', 'charts', 'talaria');
 
 /** Values with which the chart needs nothing but a Secret that names a database. */
 export const externalDatabase = ['--set', 'database.trial=false,database.existingSecret=my-database'];

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import path from 'node:path';
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../../cli/dev/embedded-postgres.ts';
 
@@ -25,7 +25,7 @@ export interface TestDatabase {
 
 /** Starts a PostgreSQL server for tests that stop, kill or restart it; others share the one of the global setup. */
 export async function startPostgres(): Promise<TestPostgres> {
-  const directory = await mkdtemp(join(tmpdir(), 'talaria-postgres-'));
+  const directory = await mkdtemp(path.join(tmpdir(), 'talaria-postgres-'));
   const server = await startEmbeddedPostgres({ directory, durable: false });
   return {
     url: server.url(),

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { basename } from 'node:path';
+import path from 'node:path';
 import { text } from 'node:stream/consumers';
 
 export interface RunOptions {
@@ -27,8 +27,8 @@ export class ProgramError extends Error {
 }
 
 /** Runs a program to its end and returns its stdout. Rejects with a ProgramError when it fails. */
-export async function runProgram(path: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
-  const child = spawn(path, args, {
+export async function runProgram(file: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+  const child = spawn(file, args, {
     stdio: 'pipe',
     timeout: options.timeoutMs ?? 60_000,
     cwd: options.cwd,
@@ -41,6 +41,6 @@ export async function runProgram(path: string, args: readonly string[], options:
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.input ?? '');
   const [code, stdout, stderr] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
-  if (code !== 0) throw new ProgramError(`${basename(path)} ${args.join(' ')}`, code, stdout, stderr);
+  if (code !== 0) throw new ProgramError(`${path.basename(file)} ${args.join(' ')}`, code, stdout, stderr);
   return stdout;
 }

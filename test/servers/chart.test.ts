@@ -1,23 +1,26 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { expect, inject, test } from 'vitest';
+import path from 'node:path';
+import { expect, inject, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { startControlPlane } from '../harness/control-plane.ts';
+import { applyCrds } from '../harness/crds.ts';
 import { chartFolder, externalDatabase, helm, renderChart } from '../harness/helm.ts';
+import { kubectl } from '../harness/kubectl.ts';
 import { createNamespace } from '../harness/namespace.ts';
 
 const trial: readonly string[] = [];
 
-test('helm lint finds nothing, with and without the trial database', async () => {
+it('helm lint finds nothing, with and without the trial database', async () => {
   for (const flags of [trial, externalDatabase]) {
     expect(await helm(['lint', '--strict', chartFolder, ...flags])).toContain('0 chart(s) failed');
   }
 });
 
-test('helm template gives the same bytes each time, so that Argo CD sees no difference', async () => {
+it('helm template gives the same bytes each time, so that Argo CD sees no difference', async () => {
   expect(await renderChart('demo', trial)).toBe(await renderChart('demo', trial));
 });
 
-test('the API server accepts every object of the chart without an unknown field', async () => {
+it('the API server accepts every object of the chart without an unknown field', async () => {
   const namespace = await createNamespace(inject('kubeconfig'));
   for (const flags of [trial, externalDatabase]) {
     const manifests = await renderChart(namespace.name, flags);
@@ -27,7 +30,7 @@ test('the API server accepts every object of the chart without an unknown field'
   }
 });
 
-test('helm install works with an external database', async () => {
+it('helm install works with an external database', async () => {
   const namespace = await createNamespace(inject('kubeconfig'));
   const install = ['install', 'talaria', chartFolder, '--namespace', namespace.name, ...externalDatabase];
   expect(await helm(install, inject('kubeconfig'))).toContain('STATUS: deployed');
@@ -44,7 +47,22 @@ test('helm install works with an external database', async () => {
   );
 });
 
-test('a second release in the same namespace is refused', async () => {
+it('the first install brings the CRDs, and after their upgrade by kubectl another namespace can install too', async () => {
+  const controlPlane = await startControlPlane();
+  try {
+    const { kubeconfig } = controlPlane;
+    const install = ['install', 'talaria', chartFolder, '--create-namespace', ...externalDatabase, '--namespace'];
+    await helm([...install, 'first'], kubeconfig);
+    expect(await kubectl(kubeconfig, ['get', 'crds', '-o', 'name'])).toMatch(/agents.*\n.*cronjobs.*\n.*routes/);
+    await applyCrds(kubeconfig);
+    await helm([...install, 'second'], kubeconfig);
+    expect(await helm(['list', '--all-namespaces', '--short'], kubeconfig)).toBe('talaria\ntalaria\n');
+  } finally {
+    await controlPlane.stop();
+  }
+});
+
+it('a second release in the same namespace is refused', async () => {
   const namespace = await createNamespace(inject('kubeconfig'));
   const install = (release: string) =>
     helm(['install', release, chartFolder, '--namespace', namespace.name, ...externalDatabase], inject('kubeconfig'));
@@ -52,7 +70,7 @@ test('a second release in the same namespace is refused', async () => {
   await expect(install('second')).rejects.toThrow('invalid ownership metadata');
 });
 
-test('an upgrade and an uninstall work, and the uninstall leaves no object of the chart', async () => {
+it('an upgrade and an uninstall work, and the uninstall leaves no object of the chart', async () => {
   const namespace = await createNamespace(inject('kubeconfig'));
   const release = (verb: string, ...flags: string[]) =>
     helm([verb, 'talaria', '--namespace', namespace.name, ...flags], inject('kubeconfig'));
@@ -65,7 +83,7 @@ test('an upgrade and an uninstall work, and the uninstall leaves no object of th
   expect(left.trim()).toBe('');
 });
 
-test.each([
+it.each([
   ['a misspelt section', 'gatway.replicas=2', "additional properties 'gatway' not allowed"],
   ['a misspelt field', 'gateway.replica=2', "additional properties 'replica' not allowed"],
   ['a misspelt field of the gateway configuration', 'gateway.config.limits.drain=1', "'drain' not allowed"],
@@ -78,14 +96,14 @@ test.each([
   await expect(renderChart('demo', ['--set', setting])).rejects.toThrow(message);
 });
 
-test('values.yaml documents every field that the schema knows, and no other', async () => {
+it('values.yaml documents every field that the schema knows, and no other', async () => {
   const values = JSON.parse(await helm(['show', 'values', chartFolder, '--jsonpath', '{@}']));
-  const schema = JSON.parse(await readFile(join(chartFolder, 'values.schema.json'), 'utf8'));
+  const schema = JSON.parse(await readFile(path.join(chartFolder, 'values.schema.json'), 'utf8'));
   const { global: _, ...properties } = schema.properties;
   expect(differences(values, { properties })).toEqual([]);
 });
 
-test('every container runs under the restricted pod security standard with a read-only root', async () => {
+it('every container runs under the restricted pod security standard with a read-only root', async () => {
   const pods = documents(await renderChart('demo', trial)).flatMap((it) => it.spec?.template?.spec ?? []);
   expect(pods).toHaveLength(4);
   for (const pod of pods) {
@@ -100,7 +118,7 @@ test('every container runs under the restricted pod security standard with a rea
   }
 });
 
-test('the API server warns of nothing where the restricted pod security standard holds', async () => {
+it('the API server warns of nothing where the restricted pod security standard holds', async () => {
   const namespace = await createNamespace(inject('kubeconfig'));
   const strict = ['apply', '--dry-run=server', '--warnings-as-errors', '-f', '-'];
   const manifests = await renderChart(namespace.name, trial);
@@ -110,7 +128,7 @@ test('the API server warns of nothing where the restricted pod security standard
   await expect(namespace.kubectl(strict, root)).rejects.toThrow('would violate PodSecurity "restricted');
 });
 
-test('no password or key is part of the release', async () => {
+it('no password or key is part of the release', async () => {
   expect(documents(await renderChart('demo', trial)).map((it) => it.kind)).not.toContain('Secret');
 });
 
@@ -135,14 +153,14 @@ interface ObjectSchema {
 }
 
 /** Paths that only one of the two has. */
-function differences(values: Readonly<Record<string, unknown>>, schema: ObjectSchema, path = ''): string[] {
+function differences(values: Readonly<Record<string, unknown>>, schema: ObjectSchema, prefix = ''): string[] {
   const properties = schema.properties;
   if (properties === undefined) return [];
   const names = new Set([...Object.keys(values), ...Object.keys(properties)]);
   return [...names].flatMap((name) => {
     const value = values[name];
     const property = properties[name];
-    if (value === undefined || property === undefined) return [path + name];
-    return differences(value as Record<string, unknown>, property, `${path}${name}.`);
+    if (value === undefined || property === undefined) return [prefix + name];
+    return differences(value as Record<string, unknown>, property, `${prefix}${name}.`);
   });
 }

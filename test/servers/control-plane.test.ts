@@ -1,9 +1,9 @@
 import { access } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type ControlPlane, startControlPlane } from '../harness/control-plane.ts';
 import { kubectl } from '../harness/kubectl.ts';
 
-test('the tests run on a real API server of the pinned version', async () => {
+it('the tests run on a real API server of the pinned version', async () => {
   const version = JSON.parse(await kubectl(inject('kubeconfig'), ['version', '-o', 'json']));
   expect(version.serverVersion.gitVersion).toBe('v1.36.3');
 });
@@ -19,7 +19,7 @@ describe('a control plane of its own', () => {
     await expect(access(controlPlane.kubeconfig), 'its folder is removed').rejects.toThrow('ENOENT');
   });
 
-  test('a ServiceAccount has its own token and no right that nobody gave it', async () => {
+  it('a ServiceAccount has its own token and no right that nobody gave it', async () => {
     await kubectl(controlPlane.kubeconfig, ['create', 'serviceaccount', 'reader', '--namespace', 'default']);
     const kubeconfig = await controlPlane.kubeconfigFor({ namespace: 'default', name: 'reader' });
     const who = JSON.parse(await kubectl(kubeconfig, ['auth', 'whoami', '-o', 'json']));
@@ -27,7 +27,7 @@ describe('a control plane of its own', () => {
     await expect(kubectl(kubeconfig, ['get', 'secrets'])).rejects.toThrow('is forbidden');
   });
 
-  test('an API server that is killed and started again has the same address and objects', async () => {
+  it('an API server that is killed and started again has the same address and objects', async () => {
     await kubectl(controlPlane.kubeconfig, ['create', 'configmap', 'kept', '--from-literal=a=b']);
     await controlPlane.stopApiServer();
     await expect(kubectl(controlPlane.kubeconfig, ['get', 'configmaps'])).rejects.toThrow('refused');
@@ -35,7 +35,7 @@ describe('a control plane of its own', () => {
     expect(await kubectl(controlPlane.kubeconfig, ['get', 'configmap', 'kept', '-o', 'jsonpath={.data.a}'])).toBe('b');
   });
 
-  test('a paused API server accepts connections and answers nothing until it goes on', async () => {
+  it('a paused API server accepts connections and answers nothing until it goes on', async () => {
     const ask = ['get', 'namespaces', '--request-timeout=1s'];
     controlPlane.pause();
     await expect(kubectl(controlPlane.kubeconfig, ask)).rejects.toThrow(/deadline exceeded|Timeout/);

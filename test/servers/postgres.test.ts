@@ -1,8 +1,8 @@
 import pg from 'pg';
-import { expect, inject, test } from 'vitest';
+import { expect, inject, it } from 'vitest';
 import { createDatabase, startPostgres } from '../harness/postgres.ts';
 
-test('each test gets an empty database of its own', async () => {
+it('each test gets an empty database of its own', async () => {
   const [one, other] = await Promise.all([
     createDatabase(inject('postgresUrl')),
     createDatabase(inject('postgresUrl')),
@@ -12,7 +12,7 @@ test('each test gets an empty database of its own', async () => {
   await Promise.all([one.drop(), other.drop()]);
 });
 
-test('what was committed is there after kill -9 of the server, at the same address', async () => {
+it('what was committed is there after kill -9 of the server, at the same address', async () => {
   const postgres = await startPostgres();
   try {
     const { url } = await postgres.createDatabase();
@@ -27,7 +27,7 @@ test('what was committed is there after kill -9 of the server, at the same addre
   }
 });
 
-test('the server sorts and folds text the same on every machine, and keeps time in UTC', async () => {
+it('the server sorts and folds text the same on every machine, and keeps time in UTC', async () => {
   const rows = await query(
     inject('postgresUrl'),
     `select lower('ÄÖ') as folded, array(select t from unnest(array['b','a','Z']) t order by t) as sorted, current_setting('timezone') as zone`,
