@@ -5,7 +5,7 @@ import { type Logger, pino } from 'pino';
  * A logger for a person at a terminal: one short line per record, `12:30:01 message key=value`, on the given writer.
  * `level` is a pino level.
  */
-export function createConsoleLogger(level: string, write: (line: string) => void): Logger {
+export function createConsoleLog(level: string, write: (line: string) => void): Logger {
   return pino({ level, base: null }, { write: (record: string) => write(formatRecord(record)) });
 }
 
