@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { KubeError } from '../../../../core/kube/kube-error.ts';
+import { createLogger } from '../../../../core/lib/log.ts';
+import { createClusterJobStatus } from '../../../../gateway/config/cluster-job-status.ts';
+import type { JobStatus } from '../../../../gateway/config/source.ts';
+
+const log = createLogger('test', 'silent');
+const job = { name: 'nightly', uid: 'uid-1' };
+const status: JobStatus = { missedCount: 2, consecutiveFailures: 0, active: [], recentRuns: [], conditions: [] };
+
+describe('the status of a CronJob', () => {
+  it('is applied to exactly the object that ran', async () => {
+    const written: unknown[] = [];
+    await sinkThat((resource, object) => written.push([resource, object])).writeJobStatus(job, status);
+    expect(written).toMatchObject([
+      [
+        { plural: 'cronjobs', group: 'talaria.dev' },
+        { metadata: job, status },
+      ],
+    ]);
+  });
+
+  it.each([
+    ['was deleted', { status: 404, reason: 'NotFound' }],
+    ['was made again under its name', { status: 409, reason: 'Conflict' }],
+  ])('is left alone when the object %s', async (_title, failure) => {
+    await expect(failingWith(failure).writeJobStatus(job, status)).resolves.toBeUndefined();
+  });
+
+  it.each([
+    ['the API server is away', { status: 0, reason: 'Connection' }],
+    ['the write is forbidden', { status: 403, reason: 'Forbidden' }],
+  ])('is reported as not written when %s', async (_title, failure) => {
+    await expect(failingWith(failure).writeJobStatus(job, status)).rejects.toBeInstanceOf(KubeError);
+  });
+});
+
+function failingWith(failure: { readonly status: number; readonly reason: string }) {
+  return sinkThat(() => {
+    throw new KubeError({ ...failure, message: failure.reason });
+  });
+}
+
+function sinkThat(apply: (resource: unknown, object: unknown) => unknown) {
+  const client = {
+    applyStatus: async (resource: unknown, object: unknown) => apply(resource, object),
+  } as unknown as Parameters<typeof createClusterJobStatus>[0];
+  return createClusterJobStatus(client, log);
+}
