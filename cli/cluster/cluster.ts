@@ -1,11 +1,11 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { startControlPlane } from '../../test/harness/control-plane.ts';
 import { applyCrds } from '../../test/harness/crds.ts';
 import { installChart } from '../../test/harness/install-chart.ts';
 import { startGateway, startOperator, type TalariaProcess } from '../../test/harness/talaria-process.ts';
+import { temporaryFolder } from '../../test/harness/temporary-folder.ts';
 import { startEmbeddedPostgres } from '../dev/embedded-postgres.ts';
 import { keptGatewayKey } from './gateway-key.ts';
 import { keepRunning, type Restartable } from './keep-running.ts';
@@ -116,7 +116,7 @@ async function folder(kept: string | undefined, stops: (() => Promise<void>)[]):
     await mkdir(kept, { recursive: true });
     return path.resolve(kept);
   }
-  const directory = await mkdtemp(path.join(tmpdir(), 'talaria-cluster-'));
+  const directory = await temporaryFolder('cluster');
   stops.push(() => rm(directory, { recursive: true, force: true }));
   return directory;
 }

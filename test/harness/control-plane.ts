@@ -1,12 +1,12 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { freePort } from '../../cli/dev/free-port.ts';
 import { startTethered, type TetheredProcess } from '../../cli/dev/tethered-process.ts';
 import { controlPlaneBinaries, kubeControllerManagerBinary } from './binaries.ts';
 import { type ServiceAccountRef, writeKubeconfig, writeServiceAccountKubeconfig } from './kubeconfig.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import { waitFor } from './wait-for.ts';
 
 export interface ControlPlaneOptions {
@@ -45,7 +45,7 @@ const stopBudgetMs = 10_000;
 /** Starts etcd and kube-apiserver on free ports of 127.0.0.1; resolves when the API server is ready. */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const binaries = await controlPlaneBinaries();
-  const directory = options.directory ?? (await mkdtemp(path.join(tmpdir(), 'talaria-control-plane-')));
+  const directory = options.directory ?? (await temporaryFolder('control-plane'));
   const credentials = await keptCredentials(directory);
   const etcd = await startEtcd(binaries.etcd, directory);
   const port = await freePort();

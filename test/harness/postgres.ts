@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { rm } from 'node:fs/promises';
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../../cli/dev/embedded-postgres.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** A PostgreSQL server of the tests. */
 export interface TestPostgres {
@@ -25,7 +24,7 @@ export interface TestDatabase {
 
 /** Starts a PostgreSQL server for tests that stop, kill or restart it; others share the one of the global setup. */
 export async function startPostgres(): Promise<TestPostgres> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'talaria-postgres-'));
+  const directory = await temporaryFolder('postgres');
   const server = await startEmbeddedPostgres({ directory, durable: false });
   return {
     url: server.url(),

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { freePort } from '../../cli/dev/free-port.ts';
 import { type Exit, startTethered, type TetheredProcess } from '../../cli/dev/tethered-process.ts';
 import { type TalariaComponent, writeComponentKubeconfig } from './install-chart.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import { waitFor } from './wait-for.ts';
 
 export interface TalariaProcessOptions {
@@ -97,7 +97,7 @@ async function startProcess(
   options: TalariaProcessOptions,
   prepare: (directory: string) => Promise<Invocation>,
 ): Promise<TalariaProcess> {
-  const directory = options.directory ?? (await mkdtemp(path.join(tmpdir(), `talaria-${component}-`)));
+  const directory = options.directory ?? (await temporaryFolder(component));
   const podName = options.podName ?? `talaria-${component}-${randomUUID().slice(0, 8)}`;
   const kubeconfig = path.join(directory, 'kubeconfig');
   await mkdir(directory, { recursive: true });

@@ -1,11 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type Access, mayDo } from '../harness/access.ts';
 import { installChart, type TalariaComponent, writeComponentKubeconfig } from '../harness/install-chart.ts';
 import { kubectl } from '../harness/kubectl.ts';
 import { createNamespace, type TestNamespace } from '../harness/namespace.ts';
+import { temporaryFolder } from '../harness/temporary-folder.ts';
 
 /** `verb[,verb] resource[/subresource][:name]`. */
 const rights: Record<TalariaComponent, { readonly has: readonly string[]; readonly lacks: readonly string[] }> = {
@@ -97,7 +97,7 @@ describe.each(['operator', 'gateway'] as const)("the %s's ServiceAccount", (comp
   beforeAll(async () => {
     namespace = await createNamespace(inject('kubeconfig'));
     await installChart(inject('kubeconfig'), namespace.name);
-    folder = await mkdtemp(path.join(tmpdir(), 'talaria-rbac-'));
+    folder = await temporaryFolder('rbac');
     kubeconfig = path.join(folder, 'kubeconfig');
     await writeComponentKubeconfig(kubeconfig, inject('kubeconfig'), namespace.name, component);
   });
@@ -125,7 +125,7 @@ describe.each(['operator', 'gateway'] as const)("the %s's ServiceAccount", (comp
 it('a gateway can watch the index of the snapshot by its name, although it may list no ConfigMap', async () => {
   const namespace = await createNamespace(inject('kubeconfig'));
   await installChart(inject('kubeconfig'), namespace.name);
-  const folder = await mkdtemp(path.join(tmpdir(), 'talaria-rbac-'));
+  const folder = await temporaryFolder('rbac');
   const kubeconfig = path.join(folder, 'kubeconfig');
   await writeComponentKubeconfig(kubeconfig, inject('kubeconfig'), namespace.name, 'gateway');
 

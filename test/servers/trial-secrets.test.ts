@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createTrialSecrets } from '../../cli/trial-secrets.ts';
@@ -9,6 +8,7 @@ import { renderChart } from '../harness/helm.ts';
 import { writeServiceAccountKubeconfig } from '../harness/kubeconfig.ts';
 import { kubectl } from '../harness/kubectl.ts';
 import { createNamespace, type TestNamespace } from '../harness/namespace.ts';
+import { temporaryFolder } from '../harness/temporary-folder.ts';
 
 const account = 'talaria-trial-secrets';
 
@@ -21,7 +21,7 @@ describe('the job that prepares a trial, with the rights that the chart gives it
   beforeAll(async () => {
     namespace = await createNamespace(inject('kubeconfig'));
     await namespace.kubectl(['apply', '-f', '-'], await renderChart(namespace.name, []));
-    folder = await mkdtemp(path.join(tmpdir(), 'talaria-trial-'));
+    folder = await temporaryFolder('trial');
     kubeconfig = path.join(folder, 'kubeconfig');
     await writeServiceAccountKubeconfig(kubeconfig, inject('kubeconfig'), { namespace: namespace.name, name: account });
     client = createKubeClient({ kubeconfig, fieldManager: 'talaria-trial' });

@@ -1,0 +1,42 @@
+/**
+ * Bundles operator, gateway and command line into `dist/`, for the image: half the start-up time and a few megabytes in
+ * place of node_modules. `node dist/<name>.js` then does what `node <folder>/main.ts` does. A checkout needs none of it.
+ */
+import { cp, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { build } from 'esbuild';
+import packageJson from '../package.json' with { type: 'json' };
+
+const root = path.join(import.meta.dirname, '..');
+const dist = path.join(root, 'dist');
+
+await rm(dist, { recursive: true, force: true });
+await build({
+  absWorkingDir: root,
+  entryPoints: {
+    operator: 'operator/main.ts',
+    gateway: 'gateway/main.ts',
+    cli: 'cli/main.ts',
+    'warm-compile-cache': 'scripts/warm-compile-cache.ts',
+  },
+  outdir: dist,
+  bundle: true,
+  splitting: true,
+  minify: true,
+  keepNames: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node24',
+  legalComments: 'none',
+  // Packages in CommonJS call require, which a module does not have.
+  banner: {
+    js: 'import {createRequire as __createRequire} from "node:module";const require=__createRequire(import.meta.url);',
+  },
+});
+// Read at run time, beside the file that reads them.
+await cp(path.join(root, 'gateway/db/migrations'), path.join(dist, 'migrations'), { recursive: true });
+const { name, version } = packageJson;
+await writeFile(
+  path.join(dist, 'package.json'),
+  `${JSON.stringify({ name, version, private: true, type: 'module' })}\n`,
+);

@@ -1,0 +1,16 @@
+/**
+ * Fills the folder NODE_COMPILE_CACHE with the compiled form of the bundles beside this file, by the very Node that will
+ * run them: each is started once, and ends by itself because it is told nothing to do.
+ */
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+
+const folder = process.env.NODE_COMPILE_CACHE;
+if (!folder) throw new Error('set NODE_COMPILE_CACHE to the folder to fill');
+for (const name of ['operator', 'gateway', 'cli']) {
+  spawnSync(process.execPath, [path.join(import.meta.dirname, `${name}.js`), '--help'], { timeout: 30_000 });
+}
+const files = readdirSync(folder, { recursive: true });
+if (files.length < 3) throw new Error(`${folder} stayed empty: does a bundle fail to start?`);
+process.stdout.write(`compiled ${files.length} files\n`);
