@@ -1,0 +1,177 @@
+import { findShadowed, type ShadowedRule } from '../../core/route/shadow.ts';
+import type { AgentEntry, JobEntry, RouteEntry } from '../../core/snapshot/schema.ts';
+import type { Agent } from '../../crds/agent.ts';
+import type { Kind } from '../../crds/common.ts';
+import type { CronJob } from '../../crds/cron-job.ts';
+import type { Route } from '../../crds/route.ts';
+import type { Declared } from '../resources.ts';
+import type { Entry } from './candidate.ts';
+import type { Compilation } from './compile.ts';
+import { type EntryLookups, jobProblems, routeProblems } from './cross-references.ts';
+import { asksForDefault } from './default-agent.ts';
+import { memoised } from './memo.ts';
+import type { Settled } from './proposal.ts';
+import { acceptedVerdict, limitedVerdicts, resolvedRefsVerdict, shadowedVerdicts, type Verdict } from './verdicts.ts';
+
+/** What translate says about one object; acknowledgements and times come to it later. */
+export interface ObjectReport {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  /** What the snapshot holds of it; undefined: nothing. */
+  readonly entry: Entry | undefined;
+  readonly suspended: boolean;
+  readonly verdicts: readonly Verdict[];
+  /** Status fields besides observedGeneration and conditions. */
+  readonly fields: Readonly<Record<string, string | number>>;
+}
+
+/** A gateway key that is refused, and why. The key keeps its last good form. */
+export interface KeyFault {
+  readonly name: string;
+  readonly uid: string;
+  readonly message: string;
+}
+
+/** What there is to say about the objects of a compilation, sorted by kind and name. */
+export interface Report {
+  readonly objects: readonly ObjectReport[];
+  readonly keyFaults: readonly KeyFault[];
+}
+
+/** Decides the conditions that need no acknowledgement. An object about which nothing changed gets the same report again. */
+export function report(compilation: Compilation): Report {
+  const { agents, routes, cronJobs, keys } = compilation;
+  const lookups = reportLookups(compilation);
+  return {
+    objects: [
+      ...agents.map((agent) => agentReport(agent, lookups)),
+      ...cronJobs.map((job) => jobReport(job, lookups)),
+      ...routes.map((route) => routeReport(route, lookups)),
+    ],
+    keyFaults: keys.flatMap(({ declared: { name, uid }, rejection }) =>
+      rejection === undefined ? [] : [{ name, uid, message: rejection.message }],
+    ),
+  };
+}
+
+type ReportLookups = EntryLookups & {
+  /** One line for each rule of a Route that is never reached. */
+  readonly shadowed: (route: string) => string;
+  /** How many Routes and CronJobs name an Agent. */
+  readonly routesOf: (agent: string) => number;
+  readonly cronJobsOf: (agent: string) => number;
+  /** The Agent that serves what no rule matched; its argument has no meaning. */
+  readonly defaultAgent: (nothing: string) => string | undefined;
+};
+
+const agentReport = memoised((settled: Settled<Declared<Agent>, AgentEntry>, lookups: ReportLookups): ObjectReport => {
+  const { declared, entry, about } = settled;
+  const { name, generation } = declared;
+  const winner = entry !== undefined && asksForDefault(entry) ? lookups.defaultAgent('') : undefined;
+  const anotherDefault =
+    winner === undefined || winner === name
+      ? []
+      : [`the default is the Agent "${winner}": of those that ask for it the oldest, then the first by name`];
+  return {
+    ...aboutObject(settled),
+    verdicts: [
+      acceptedVerdict(settled),
+      ...(about.entry === undefined ? [] : [resolvedRefsVerdict(settled, about.problems)]),
+      {
+        type: 'ProfileReady',
+        status: 'True',
+        reason: 'ProfileReady',
+        message: 'every gateway renders the home',
+        generation,
+      },
+      ...shadowedVerdicts('AnotherDefault', generation, anotherDefault),
+      ...limitedVerdicts(settled),
+    ],
+    fields: { home: `homes/${name}`, routes: lookups.routesOf(name), cronJobs: lookups.cronJobsOf(name) },
+  };
+});
+
+const routeReport = memoised((settled: Settled<Declared<Route>, RouteEntry>, lookups: ReportLookups): ObjectReport => {
+  const { declared, entry, about } = settled;
+  const unreachable = entry === undefined ? '' : lookups.shadowed(declared.name);
+  return {
+    ...aboutObject(settled),
+    verdicts: [
+      acceptedVerdict(settled),
+      ...(about.entry === undefined ? [] : [resolvedRefsVerdict(settled, routeProblems(about.entry, lookups))]),
+      ...shadowedVerdicts('RuleUnreachable', entry?.generation ?? 0, unreachable === '' ? [] : unreachable.split('\n')),
+      ...limitedVerdicts(settled),
+    ],
+    fields:
+      about.entry === undefined ? {} : { rules: about.entry.rules.length, agents: inShort(agentsOf(about.entry)) },
+  };
+});
+
+const jobReport = memoised((settled: Settled<Declared<CronJob>, JobEntry>, lookups: ReportLookups): ObjectReport => {
+  const { about } = settled;
+  const problems = about.entry === undefined ? [] : [...about.problems, ...jobProblems(about.entry, lookups)];
+  return {
+    ...aboutObject(settled),
+    verdicts: [
+      acceptedVerdict(settled),
+      ...(about.entry === undefined ? [] : [resolvedRefsVerdict(settled, problems)]),
+      ...limitedVerdicts(settled),
+    ],
+    fields: {},
+  };
+});
+
+function aboutObject({ declared, entry }: Settled<Declared<unknown>, Entry>) {
+  const { kind, name, uid, generation, suspend } = declared;
+  return { kind, name, uid, generation, entry, suspended: suspend };
+}
+
+function reportLookups({ agents, content }: Compilation): ReportLookups {
+  const agent = new Map(content.agents.map((entry) => [entry.name, entry]));
+  const gatewayKey = new Map(content.gatewayKeys.map((entry) => [entry.name, entry]));
+  const job = new Map(content.jobs.map((entry) => [entry.name, entry]));
+  const declared = new Set(agents.map((settled) => settled.declared.name));
+  const shadowed = Map.groupBy(findShadowed(content.routes), ({ route }) => route);
+  const routesOf = countByAgent(content.routes.map(agentsOf));
+  const cronJobsOf = countByAgent(content.jobs.map((entry) => [entry.agent]));
+  const defaultAgent = content.agents.find((entry) => entry.default)?.name;
+  return {
+    agent: (name) => agent.get(name),
+    gatewayKey: (name) => gatewayKey.get(name),
+    job: (name) => job.get(name),
+    declaredAgent: (name) => declared.has(name),
+    shadowed: (route) => (shadowed.get(route) ?? []).map(unreachableText).join('\n'),
+    routesOf: (name) => routesOf.get(name) ?? 0,
+    cronJobsOf: (name) => cronJobsOf.get(name) ?? 0,
+    defaultAgent: () => defaultAgent,
+  };
+}
+
+function unreachableText({ rule, by }: ShadowedRule): string {
+  return `rule "${rule}" is never reached: rule "${by.rule}" of Route "${by.route}" always wins`;
+}
+
+function countByAgent(lists: readonly (readonly string[])[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const agents of lists) for (const agent of agents) counts.set(agent, (counts.get(agent) ?? 0) + 1);
+  return counts;
+}
+
+const agentsOfRoute = new WeakMap<RouteEntry, readonly string[]>();
+
+/** The Agents that a Route names, each once, in the order of its rules. */
+function agentsOf(route: RouteEntry): readonly string[] {
+  const known = agentsOfRoute.get(route);
+  if (known !== undefined) return known;
+  const agents = [...new Set(route.rules.flatMap((rule) => rule.agentRefs.map(({ name }) => name)))];
+  agentsOfRoute.set(route, agents);
+  return agents;
+}
+
+/** `a, b +3` */
+function inShort(agents: readonly string[]): string {
+  const shown = agents.slice(0, 2).join(', ');
+  return agents.length > 2 ? `${shown} +${agents.length - 2}` : shown;
+}

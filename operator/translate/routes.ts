@@ -1,0 +1,46 @@
+import type { RouteEntry } from '../../core/snapshot/schema.ts';
+import type { Route } from '../../crds/route.ts';
+import type { Declared } from '../resources.ts';
+import { absent, type Candidate, type KindRules, type SourceLookups } from './candidate.ts';
+import { memoised } from './memo.ts';
+
+/** A Route has its newest generation in force, or when that is not accepted, its last accepted one. */
+export const routeRules: KindRules<Declared<Route>, RouteEntry> = {
+  choose: memoised((declared: Declared<Route>, lookups: SourceLookups) => {
+    const fresh = routeCandidate(routeEntry(declared));
+    const { rejection } = declared;
+    return { candidate: rejection === undefined ? fresh : publishedRoute(declared, lookups), rejection, fresh };
+  }),
+  fallback: memoised(publishedRoute),
+};
+
+/** Whether a rule has a match that no field can be looked up by, so that every message must be tried against it. */
+export function isExpressionOnly(rule: RouteEntry['rules'][number]): boolean {
+  return rule.matches.some((match) => match.expression !== undefined && Object.keys(match).length === 1);
+}
+
+function publishedRoute(declared: Declared<Route>, lookups: SourceLookups): Candidate<RouteEntry> {
+  return routeCandidate(lookups.publishedRoute(declared.uid));
+}
+
+function routeCandidate(entry: RouteEntry | undefined): Candidate<RouteEntry> {
+  return entry === undefined ? absent : { ...absent, entry };
+}
+
+function routeEntry({ name, uid, generation, createdAt, object }: Declared<Route>): RouteEntry | undefined {
+  return (
+    object && {
+      name,
+      uid,
+      generation,
+      createdAt,
+      priority: object.spec.priority,
+      rules: object.spec.rules.map((rule) => ({
+        name: rule.name,
+        matches: rule.matches,
+        agentRefs: rule.agentRefs,
+        sessionScope: rule.session?.scope,
+      })),
+    }
+  );
+}

@@ -1,0 +1,79 @@
+import type { ConditionReason, ConditionType } from '../../core/conditions.ts';
+import type { Entry, Problem } from './candidate.ts';
+import type { Settled } from './proposal.ts';
+
+/** A condition as translate decides it: without the time of its last change, which only the stored status knows. */
+export interface Verdict<T extends ConditionType = ConditionType> {
+  readonly type: T;
+  readonly status: 'True' | 'False';
+  readonly reason: ConditionReason<T>;
+  /** Stable while nothing changes: no revision, time or count in it. */
+  readonly message: string;
+  /** The generation it is about. */
+  readonly generation: number;
+}
+
+interface Decided {
+  readonly name: string;
+  readonly generation: number;
+  readonly kind: string;
+  readonly limited: readonly string[];
+}
+
+/** Whether the newest generation is valid, and what is in force when it is not. */
+export function acceptedVerdict({ declared, entry, rejection }: Settled<Decided, Entry>): Verdict<'Accepted'> {
+  const { generation, kind } = declared;
+  if (rejection === undefined) {
+    return { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'the generation is valid', generation };
+  }
+  const inForce = generationOf(entry);
+  const consequence = inForce === undefined ? `The ${kind} is not in force.` : `Generation ${inForce} stays in force.`;
+  const message = `${rejection.message} ${consequence}`;
+  return { type: 'Accepted', status: 'False', reason: rejection.reason, message, generation };
+}
+
+/** Whether everything that the object refers to is there. It speaks of the generation in force, when there is one. */
+export function resolvedRefsVerdict(
+  { declared, entry }: Settled<Decided, Entry>,
+  problems: readonly Problem[],
+): Verdict<'ResolvedRefs'> {
+  const generation = generationOf(entry) ?? declared.generation;
+  const [first] = problems;
+  if (first === undefined) {
+    const message = 'every reference is resolved';
+    return { type: 'ResolvedRefs', status: 'True', reason: 'ResolvedRefs', message, generation };
+  }
+  const message = listed(problems.map((problem) => problem.message));
+  return { type: 'ResolvedRefs', status: 'False', reason: first.reason, message, generation };
+}
+
+/** Which fields do nothing yet; none when all of them work. */
+export function limitedVerdicts({ declared }: Settled<Decided, Entry>): readonly Verdict<'Limited'>[] {
+  const { limited, generation } = declared;
+  if (limited.length === 0) return [];
+  const message = `stored and not acted on by this version: ${limited.join(', ')}`;
+  return [{ type: 'Limited', status: 'True', reason: 'NotYetImplemented', message, generation }];
+}
+
+/** What in the object can never take effect; none when all of it can. */
+export function shadowedVerdicts(
+  reason: ConditionReason<'Shadowed'>,
+  generation: number,
+  messages: readonly string[],
+): readonly Verdict<'Shadowed'>[] {
+  if (messages.length === 0) return [];
+  return [{ type: 'Shadowed', status: 'True', reason, message: listed(messages), generation }];
+}
+
+/** The generation whose content the snapshot holds. */
+export function generationOf(entry: Entry | undefined): number | undefined {
+  return entry !== undefined && 'generation' in entry ? entry.generation : undefined;
+}
+
+const maxListed = 10;
+
+/** Messages in one text, bounded: a condition is read by people. */
+function listed(messages: readonly string[]): string {
+  const shown = [...new Set(messages)].slice(0, maxListed).join('; ');
+  return messages.length > maxListed ? `${shown}; and more` : shown;
+}
