@@ -61,6 +61,25 @@ export function createDatabase(options: DatabaseOptions): Database {
   };
 }
 
+/** The same database, but every call first runs `check`, which throws while the database may not be used. */
+export function guardDatabase(database: Database, check: () => void): Database {
+  return {
+    query: async (text, values) => {
+      check();
+      return database.query(text, values);
+    },
+    prepared: async (name, text, values) => {
+      check();
+      return database.prepared(name, text, values);
+    },
+    transaction: async (work) => {
+      check();
+      return database.transaction(work);
+    },
+    stop: database.stop,
+  };
+}
+
 function openPool(options: DatabaseOptions, pooled: boolean): pg.Pool {
   const pool = new pg.Pool({
     connectionString: options.url,

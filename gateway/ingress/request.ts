@@ -28,11 +28,12 @@ export interface AdmitOptions {
 
 /** A hook for routes that need a key: takes the table once and authenticates before the body is read. */
 export function admitBy(options: AdmitOptions, role: 'client' | 'admin' = 'client'): preHandlerHookHandler {
-  return (request, _reply, done) => {
+  return (request, reply, done) => {
     const table = options.tables.current();
     if (table === undefined) {
       throw new TalariaError('state_unavailable', 'This gateway has not received its configuration yet.');
     }
+    reply.header('x-talaria-revision', table.revision);
     const principal = authenticate(request.headers.authorization, table, options);
     if (role === 'admin') requireAdmin(principal);
     request.admission = { table, principal };

@@ -33,11 +33,14 @@ create table cron_jobs (
   status_version bigint not null default 1,
   status_written bigint not null default 0,
   status_written_at timestamptz,
-  status jsonb
+  -- What was written last, and the reason of its condition Healthy; status_urgent: that condition or the spec changed.
+  status jsonb,
+  status_healthy text not null default '',
+  status_urgent boolean not null default true
 );
 create index cron_jobs_due on cron_jobs (next_start) where next_start is not null and gone_at is null;
 create index cron_jobs_by_agent on cron_jobs (agent);
-create index cron_jobs_status on cron_jobs (status_written_at nulls first)
+create index cron_jobs_status on cron_jobs (status_urgent desc, status_written_at nulls first)
   where status_version > status_written and gone_at is null;
 
 -- One row per decided slot. The key is the slot in UTC or run-at:<value>. It outlives its run, so that a slot is never
@@ -54,6 +57,7 @@ create table occurrences (
   primary key (job_uid, key)
 );
 create index occurrences_by_time on occurrences (decided_at);
+create index occurrences_of_job on occurrences (job_uid, slot desc);
 
 -- Many slots in a row that share a reason: after from_time, up to and including to_time. They are counted in slices;
 -- counted_to equals to_time when that is done.
@@ -86,7 +90,7 @@ create table missed_totals (
 
 alter table runs
   add column slot timestamptz,
-  -- Starts only when no earlier run of its job is active or queued.
+  -- Starts only when no earlier exclusive run of its job is active or queued.
   add column exclusive boolean not null default false,
   -- Part of a backlog that is worked off in slot order.
   add column backlog boolean not null default false,

@@ -1,5 +1,8 @@
 -- Turns of API sessions. Each function is one round trip and holds nothing once it returned.
 
+-- The newest live session of a conversation keeps its agent under a rule that splits.
+create index sessions_conversation on sessions (platform, account, chat_id, thread_id, last_active_at desc)
+  where ended_at is null;
 create index runs_waiting on runs (session_id, created_at, id) where status = 'queued';
 
 -- What a session said so far, its newest `most` items, oldest first.
@@ -150,7 +153,8 @@ begin
   set status = turn_status, output_text = turn_output, usage = turn_usage, model = turn_model,
     error_code = turn_error_code, error_message = turn_error_message, finished_at = talaria_now()
   where r.id = turn_run and r.worker = turn_worker and r.attempt = turn_attempt
-    and r.status in ('running', 'waiting_for_approval', 'stopping')
+    and (r.status in ('running', 'waiting_for_approval', 'stopping')
+      or (r.status = 'queued' and turn_status = 'cancelled'))
   returning * into run;
   if not found then
     return exists (

@@ -1,0 +1,161 @@
+import type { Clock } from '../core/lib/clock.ts';
+import type { Logger } from '../core/lib/log.ts';
+import { sleep } from '../core/lib/sleep.ts';
+import { createModels } from './agent/models/models.ts';
+import { createStatelessTurns } from './agent/stateless-turn.ts';
+import { createTurnRunner } from './agent/turn.ts';
+import type { GatewayConfig } from './config/config-file.ts';
+import type { ConfigSource, JobStatusSink } from './config/source.ts';
+import { createTableHolder, type Table } from './config/table.ts';
+import { createDatabase } from './db/pool.ts';
+import { createState } from './db/state.ts';
+import { createEgressPolicy } from './egress.ts';
+import { addExplain } from './ingress/admin/explain.ts';
+import { addSnapshot } from './ingress/admin/snapshot.ts';
+import { addChatCompletions } from './ingress/chat-completions.ts';
+import { addHealth } from './ingress/health.ts';
+import { addModels } from './ingress/models.ts';
+import { addOpenApi } from './ingress/openapi.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { createTurnFinisher } from './runs/finish-turn.ts';
+import { createLeaseKeeper } from './runs/lease.ts';
+import { createStoredTurns } from './runs/stored-turn.ts';
+import { createTurnBell } from './runs/turn-bell.ts';
+import { createServer } from './server.ts';
+import { createSessionOwners } from './sessions/owners.ts';
+
+export interface GatewayOptions {
+  readonly source: ConfigSource;
+  readonly jobStatus: JobStatusSink;
+  readonly databaseUrl: string;
+  /** Reaches the server past a pooler. */
+  readonly databaseDirectUrl: string;
+  /** Whose database it is; a function is asked until it answers. */
+  readonly namespaceUid: string | (() => Promise<string>);
+  readonly config: GatewayConfig;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** On loopback without a key: a foreign `Origin` or `Host` is refused. */
+  readonly standalone: boolean;
+  /** A name that no other living replica has. */
+  readonly replica: string;
+  /** Folder for what must be known while the database is away. */
+  readonly stateDir?: string | undefined;
+  /** Called after each swap, when the new table is in force. */
+  readonly onServing?: ((table: Table) => void) | undefined;
+  readonly metrics?: Metrics | undefined;
+  /** How long a gateway that is not ready any more still takes requests; default 1 s, none in standalone mode. */
+  readonly unreadyMs?: number;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+export interface Gateway {
+  /**
+   * Listens, follows the source and looks after the database. Resolves once it listens and the source has started; a
+   * database that is away delays it at most 2 s and stops nothing. Rejects when the port is taken, the source refuses, or
+   * the database is another namespace's.
+   */
+  readonly start: () => Promise<{ readonly address: string }>;
+  /** Unready first, then no new connection, then what runs may end within the configured time. */
+  readonly stop: () => Promise<void>;
+}
+
+/** Every part of one gateway process, put together. */
+export function createGateway(options: GatewayOptions): Gateway {
+  const { source, config, log, clock, standalone } = options;
+  const metrics = options.metrics ?? createMetrics();
+  const tables = createTableHolder();
+  const pool = createDatabase({ url: options.databaseUrl, directUrl: options.databaseDirectUrl, log });
+  const { namespaceUid } = options;
+  const state = createState({
+    database: pool,
+    directUrl: options.databaseDirectUrl,
+    namespaceUid: typeof namespaceUid === 'string' ? async () => namespaceUid : namespaceUid,
+    tables,
+    stateDir: options.stateDir,
+    metrics,
+    log,
+  });
+  const { database, isRetired } = state;
+  const lease = createLeaseKeeper({
+    database,
+    replica: options.replica,
+    sequence: () => tables.current()?.sequence ?? 0,
+    clock,
+    log,
+  });
+  const models = createModels({
+    egress: createEgressPolicy({ kind: 'models', allow: config.egress.models.allow, privateNetworks: true }),
+  });
+  const runTurn = createTurnRunner({ models, metrics });
+  const finisher = createTurnFinisher({ database, log });
+  const stored = createStoredTurns({
+    database,
+    lease: lease.current,
+    owners: createSessionOwners(),
+    finisher,
+    bell: createTurnBell(),
+    runTurn,
+  });
+  let draining = false;
+  const admit = { tables, keyless: standalone };
+  const server = createServer({
+    listen: options.listen,
+    standalone,
+    corsOrigins: config.cors.origins,
+    maxOpenRequests: config.limits.openRequests,
+    metrics,
+    log,
+    routes: (app) => {
+      addHealth(app, { tables, isDraining: () => draining, isStateAvailable: state.isAvailable, metrics });
+      addOpenApi(app);
+      addModels(app, admit);
+      addChatCompletions(app, {
+        ...admit,
+        stateless: createStatelessTurns({ database, runTurn }),
+        stored,
+        isRetired,
+      });
+      addExplain(app, { ...admit, database, isRetired });
+      addSnapshot(app, admit);
+    },
+  });
+
+  tables.onSwap((table) => {
+    metrics.configSequence.set(table.sequence);
+    options.onServing?.(table);
+  });
+
+  return {
+    start: async () => {
+      const address = await server.start();
+      await source.start(tables.swap);
+      await within(state.start(), startPatienceMs);
+      lease.start();
+      return { address };
+    },
+    stop: async () => {
+      draining = true;
+      await sleep(options.unreadyMs ?? (standalone ? 0 : 1_000), new AbortController().signal);
+      const endsAt = clock.monotonic() + config.limits.drainSeconds * 1_000;
+      const leftMs = () => Math.max(0, endsAt - clock.monotonic());
+      await source.stop();
+      await server.stop(leftMs());
+      await within(stored.idle(), leftMs());
+      await finisher.stop(Math.max(leftMs(), 1_000));
+      await lease.stop();
+      await models.stop();
+      await state.stop();
+      await pool.stop();
+    },
+  };
+}
+
+const startPatienceMs = 2_000;
+
+/** Resolves or rejects with `work`, or resolves when the time is over; a later failure is the owner's to report. */
+async function within(work: Promise<void>, ms: number): Promise<void> {
+  const patience = new AbortController();
+  work.catch(() => undefined);
+  await Promise.race([work.finally(() => patience.abort()), sleep(ms, patience.signal)]);
+}

@@ -1,0 +1,95 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { closest } from '../../../core/lib/closest.ts';
+import { TalariaError } from '../../../core/lib/errors.ts';
+import { type Envelope, envelope, platforms } from '../../../core/route/envelope.ts';
+import { type Explanation, explain } from '../../../core/route/explain.ts';
+import type { Principal } from '../../../core/route/principal.ts';
+import { localPrincipal } from '../../admit/auth.ts';
+import type { Table } from '../../config/table.ts';
+import type { Database } from '../../db/pool.ts';
+import { findStickyAgent } from '../../sessions/find.ts';
+import { type AdmitOptions, admissionOf, admitBy } from '../request.ts';
+
+export interface ExplainOptions extends AdmitOptions {
+  readonly database: Database;
+  readonly isRetired: (name: string) => boolean;
+}
+
+/** `POST /admin/v1/explain`: who would answer this message now, why, and what lost to it. Nothing is run. */
+export function addExplain(app: FastifyInstance, options: ExplainOptions): void {
+  app.post('/admin/v1/explain', { onRequest: admitBy(options, 'admin') }, async (request) => {
+    const { table } = admissionOf(request);
+    const message = readMessage(request.body);
+    const query = { envelope: message, principal: callerOf(message, table), isRetired: options.isRetired };
+    const first = explain(table.routes, query);
+    if (!first.outcome.sticks) return toAnswer(first, table);
+    const scope = first.outcome.kind === 'resolved' ? first.outcome.sessionScope : undefined;
+    const stickyAgent = await findStickyAgent(options.database, message, scope);
+    return toAnswer(stickyAgent === undefined ? first : explain(table.routes, { ...query, stickyAgent }), table);
+  });
+}
+
+const id = z.string().max(256);
+
+/** The body of `POST /admin/v1/explain`: what is known of the message; everything else is absent. */
+export const explainBodySchema = z.strictObject({
+  platform: z.enum(platforms).optional().describe('Default: api.'),
+  account: id.optional().describe('`<agent>/<name>` of the account that received it.'),
+  chatId: id.optional(),
+  chatType: z.enum(['direct', 'group', 'channel']).optional(),
+  threadId: id.optional(),
+  userId: id.optional(),
+  userIdAlt: id.optional(),
+  guildId: id.optional(),
+  parentChatId: id.optional(),
+  apiKey: id.optional().describe('Name of the gateway key that it comes with.'),
+  model: z.string().max(512).optional(),
+  headers: z.record(z.string(), z.string()).optional(),
+  claims: z.record(z.string(), z.unknown()).optional(),
+  text: z.string().max(65_536).optional(),
+});
+
+function readMessage(body: unknown): Envelope {
+  const result = explainBodySchema.safeParse(body ?? {});
+  if (!result.success) throw problemOf(result.error);
+  const { headers = {}, ...given } = result.data;
+  const fields = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  return envelope({ ...fields, headers: lower });
+}
+
+function problemOf(error: z.ZodError): TalariaError {
+  const issue = error.issues[0];
+  const path = issue?.path.join('.') ?? '';
+  if (issue?.code !== 'unrecognized_keys') {
+    return new TalariaError('invalid_request', `${path || 'The body'}: ${issue?.message}.`, { param: path });
+  }
+  const unknown = issue.keys[0] ?? '';
+  const near = closest(unknown, Object.keys(explainBodySchema.shape));
+  const cure = near === undefined ? 'GET /openapi.json lists the fields.' : `Did you mean \`${near}\`?`;
+  return new TalariaError('invalid_request', `There is no field \`${unknown}\`. ${cure}`, { param: unknown });
+}
+
+/** The message's own caller: the gateway key it names, the Agent whose account received it, or anyone. */
+function callerOf({ apiKey, account }: Envelope, table: Table): Principal {
+  if (apiKey === '') {
+    const [ownAgent] = account.split('/');
+    return ownAgent === undefined || ownAgent === '' ? localPrincipal : { ...localPrincipal, ownAgent };
+  }
+  const key = table.content.gatewayKeys.find(({ name }) => name === apiKey);
+  if (!key) throw new TalariaError('invalid_request', `There is no gateway key "${apiKey}".`, { param: 'apiKey' });
+  const agents = key.agents.includes('*') ? '*' : key.agents;
+  return { id: `gateway-key:${key.name}`, role: key.role, agents, keyName: key.name };
+}
+
+function toAnswer({ outcome, candidates, omitted }: Explanation, table: Table): object {
+  const { revision, sequence } = table;
+  const rest = { candidates, omitted, revision, sequence };
+  if (outcome.kind === 'refused') {
+    const { code, message, agentName, route, rule, reason } = outcome;
+    return { outcome: 'refused', code, message, agent: agentName, route, rule, reason, ...rest };
+  }
+  const { agentName, via, route, rule, reason } = outcome;
+  return { outcome: 'resolved', agent: agentName, via, route, rule, reason, ...rest };
+}

@@ -1,0 +1,93 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { errorTable } from '../../core/lib/errors.ts';
+import { explainBodySchema } from './admin/explain.ts';
+import { chatBodySchema } from './chat-body.ts';
+import { talariaRequestHeaders } from './headers.ts';
+
+/** `GET /openapi.json`: OpenAPI 3.1, made from the schemas that check the bodies. */
+export function addOpenApi(app: FastifyInstance): void {
+  const document = openApiDocument();
+  app.get('/openapi.json', () => document);
+}
+
+/** The document; bodies come from zod, codes from the error table. */
+export function openApiDocument(): object {
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Talaria', version: '1', description: 'The HTTP API of a Talaria gateway.' },
+    components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } }, schemas: { Error: errorSchema } },
+    security: [{ key: [] }],
+    paths: {
+      '/v1/chat/completions': {
+        post: operation('A chat completion, stateless or as a turn of a session.', {
+          parameters: talariaRequestHeaders.map(headerParameter),
+          body: chatBodySchema,
+        }),
+      },
+      '/v1/models': { get: operation('The Agents that this key may call.') },
+      '/v1/models/{id}': {
+        get: operation('One of them.', { parameters: [{ name: 'id', in: 'path', required: true, schema: text }] }),
+      },
+      '/admin/v1/explain': { post: operation('Who would answer a message, and why.', { body: explainBodySchema }) },
+      '/admin/v1/snapshot': { get: operation('What this replica serves.') },
+      '/healthz': { get: open('The process answers.') },
+      '/readyz': { get: open('It has a snapshot and can route.') },
+      '/metrics': { get: open('Metrics in the text format of Prometheus.') },
+      '/openapi.json': { get: open('This document.') },
+    },
+  };
+}
+
+const text = { type: 'string' };
+
+const errorSchema = {
+  type: 'object',
+  required: ['error'],
+  properties: {
+    error: {
+      type: 'object',
+      required: ['message', 'type', 'param', 'code'],
+      properties: {
+        message: text,
+        type: text,
+        param: { type: ['string', 'null'] },
+        code: { enum: Object.keys(errorTable) },
+      },
+    },
+  },
+};
+
+function headerParameter(name: string): object {
+  return { name, in: 'header', schema: { type: 'string', maxLength: 256 } };
+}
+
+function operation(
+  summary: string,
+  parts: { readonly parameters?: readonly object[]; readonly body?: z.ZodType } = {},
+) {
+  const { parameters, body } = parts;
+  const failure = {
+    description: 'An error.',
+    content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
+  };
+  return {
+    summary,
+    ...(parameters ? { parameters } : {}),
+    ...(body ? { requestBody: { required: true, content: { 'application/json': { schema: toSchema(body) } } } } : {}),
+    responses: { 200: { description: 'Success.' }, default: failure },
+  };
+}
+
+function open(summary: string): object {
+  return { summary, security: [], responses: { 200: { description: 'Success.' } } };
+}
+
+function toSchema(body: z.ZodType): object {
+  const { $schema: _dialect, ...schema } = z.toJSONSchema(body, {
+    target: 'draft-2020-12',
+    io: 'input',
+    unrepresentable: 'any',
+  });
+  return schema;
+}

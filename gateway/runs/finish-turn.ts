@@ -1,0 +1,123 @@
+import { backoffMs } from '../../core/lib/backoff.ts';
+import { TalariaError } from '../../core/lib/errors.ts';
+import type { Logger } from '../../core/lib/log.ts';
+import { sleep } from '../../core/lib/sleep.ts';
+import type { Usage } from '../agent/models/port.ts';
+import type { Database } from '../db/pool.ts';
+import type { MessageItem } from '../sessions/items.ts';
+import { storableText } from '../sessions/storable.ts';
+
+/** How a turn ended. Only a completed one becomes part of its session's history. */
+export type TurnEnding = {
+  readonly run: string;
+  readonly worker: string;
+} & (
+  | {
+      readonly status: 'completed';
+      readonly text: string;
+      readonly items: readonly MessageItem[];
+      readonly usage: Usage;
+      readonly model: string;
+    }
+  | { readonly status: 'failed' | 'cancelled'; readonly errorCode: string; readonly errorMessage: string }
+);
+
+/** Writes the endings of turns, whatever the database does meanwhile. */
+export interface TurnFinisher {
+  /**
+   * Writes the ending, in one round trip when the database answers. False: the run was taken from this worker. While the
+   * database cannot be used it tries again; after 10 s it throws `state_unavailable` and goes on trying in the background.
+   */
+  readonly finish: (ending: TurnEnding) => Promise<boolean>;
+  /**
+   * Cancels a run that may or may not have begun, since the answer to its begin was lost. It waits until no statement of
+   * the begin can still be at work. Never throws.
+   */
+  readonly abandon: (run: { readonly run: string; readonly worker: string }) => void;
+  /** Waits for the endings that are still to be written, at most `budgetMs`, and gives the rest up. */
+  readonly stop: (budgetMs: number) => Promise<void>;
+}
+
+const patienceMs = 10_000;
+/** Longer than a statement may run. */
+const longestBeginMs = 7_000;
+const abandoned = 'the answer to its begin was lost';
+
+/** A finisher with nothing to write. */
+export function createTurnFinisher({ database, log }: { database: Database; log: Logger }): TurnFinisher {
+  const stopping = new AbortController();
+  const pending = new Set<Promise<boolean>>();
+  const keep = (work: Promise<boolean>, run: string) => {
+    pending.add(work);
+    work
+      .catch((error: unknown) => log.error({ run, err: error }, 'the ending of a turn could not be written'))
+      .finally(() => pending.delete(work));
+    return work;
+  };
+  return {
+    finish: (ending) => withPatience(keep(finishUntilDone(database, ending, stopping.signal), ending.run)),
+    abandon: (run) => {
+      const ending = { ...run, status: 'cancelled', errorCode: 'state_unavailable', errorMessage: abandoned } as const;
+      const work = sleep(longestBeginMs, stopping.signal).then(() =>
+        finishUntilDone(database, ending, stopping.signal),
+      );
+      keep(work, run.run).catch(() => undefined);
+    },
+    stop: async (budgetMs) => {
+      const giveUp = setTimeout(() => stopping.abort(), budgetMs);
+      await Promise.allSettled([...pending]);
+      clearTimeout(giveUp);
+      stopping.abort();
+    },
+  };
+}
+
+async function finishUntilDone(database: Database, ending: TurnEnding, signal: AbortSignal): Promise<boolean> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await finishTurn(database, ending);
+    } catch (error) {
+      const unavailable = error instanceof TalariaError && error.code === 'state_unavailable';
+      if (!unavailable || signal.aborted) throw error;
+      await sleep(backoffMs(attempt, 100, 2_000), signal);
+    }
+  }
+}
+
+async function withPatience(work: Promise<boolean>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const tired = new Promise<never>((_resolve, reject) => {
+    const message =
+      'The turn ended, but the database could not be reached to store it. It is stored once the database is back; do not repeat the turn.';
+    timer = setTimeout(
+      () => reject(new TalariaError('state_unavailable', message, { effectStarted: true })),
+      patienceMs,
+    );
+  });
+  try {
+    return await Promise.race([work, tired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function finishTurn(database: Database, ending: TurnEnding): Promise<boolean> {
+  const done = ending.status === 'completed' ? ending : undefined;
+  const failed = ending.status === 'completed' ? undefined : ending;
+  const { rows } = await database.prepared<{ done: boolean }>(
+    'finish_turn',
+    'select finish_turn($1, $2, 1, $3, $4, $5, $6, $7, $8, $9) as done',
+    [
+      ending.run,
+      ending.worker,
+      ending.status,
+      done ? storableText(done.text) : null,
+      done ? JSON.stringify(done.items) : null,
+      done ? JSON.stringify(done.usage) : null,
+      done?.model ?? null,
+      failed?.errorCode ?? null,
+      failed ? storableText(failed.errorMessage) : null,
+    ],
+  );
+  return rows[0]?.done === true;
+}

@@ -1,0 +1,61 @@
+import { fromWire } from '../../core/lib/id.ts';
+import type { Envelope } from '../../core/route/envelope.ts';
+import type { SqlClient } from '../db/pool.ts';
+
+/** A live session and the agent that it belongs to for ever. */
+export interface FoundSession {
+  readonly id: string;
+  readonly agent: string;
+}
+
+/** How a client names a session: by the id it was given, or by a name of its own. */
+export type SessionRef =
+  | { readonly kind: 'id'; readonly id: string }
+  /** It has the form of an id and cannot be one. */
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'name'; readonly name: string };
+
+/** Reads the value of `X-Talaria-Session-Id`. */
+export function readSessionRef(value: string): SessionRef {
+  if (!value.startsWith('ses_')) return { kind: 'name', name: value };
+  const id = fromWire('ses', value);
+  return id === undefined ? { kind: 'unknown' } : { kind: 'id', id };
+}
+
+/** This principal's live API session, or undefined when there is none or it is another principal's. */
+export async function findSession(
+  database: SqlClient,
+  principal: string,
+  ref: SessionRef,
+): Promise<FoundSession | undefined> {
+  if (ref.kind === 'unknown') return undefined;
+  const [column, value] = ref.kind === 'id' ? ['id', ref.id] : ['name', ref.name];
+  const { rows } = await database.query<FoundSession>(
+    `select id, agent from sessions
+     where principal = $1 and ${column} = $2 and platform = 'api' and ended_at is null`,
+    [principal, value],
+  );
+  return rows[0];
+}
+
+/**
+ * The agent of the conversation's newest live session, for a rule that splits. The conversation is the chat and thread,
+ * with the user under the scope `User`; a message that names neither is its user's.
+ */
+export async function findStickyAgent(
+  database: SqlClient,
+  envelope: Envelope,
+  scope: 'User' | 'Chat' | undefined,
+): Promise<string | undefined> {
+  const { platform, account, chatId, threadId, userId } = envelope;
+  const byUser = scope === 'User' || (scope === undefined && chatId === '' && threadId === '');
+  if (chatId === '' && threadId === '' && !(byUser && userId !== '')) return undefined;
+  const { rows } = await database.query<{ agent: string }>(
+    `select agent from sessions
+     where platform = $1 and account = $2 and chat_id = $3 and thread_id = $4 and ($5 = '' or user_id = $5)
+       and ended_at is null
+     order by last_active_at desc limit 1`,
+    [platform, account, chatId, threadId, byUser ? userId : ''],
+  );
+  return rows[0]?.agent;
+}
