@@ -1,8 +1,11 @@
 import type { AgentEntry, MatchEntry, RouteEntry, RuleEntry, SnapshotContent } from '../snapshot/schema.ts';
 import { type CompiledExpression, compileExpression } from './expression.ts';
 import { ExpressionError } from './expression-error.ts';
-import { type Condition, createMatchIndex, type MatchIndex } from './match-index.ts';
-import { ageOf, bySelectivity, type RouteRank, specificity } from './order.ts';
+import { createMatchIndex, type MatchIndex } from './match-index.ts';
+import { ageOf, type MatchRank, type RouteRank, specificity } from './order.ts';
+import type { RuleOrigin } from './outcome.ts';
+import { conditionsOf, headersOf, type Pattern } from './pattern.ts';
+import { splits } from './weights.ts';
 
 /** Everything a request needs to find its agent: immutable, read once per request and kept to its end. */
 export interface RouteTable {
@@ -19,21 +22,18 @@ export interface CompiledRoute extends RouteRank {
 }
 
 export interface CompiledRule {
-  readonly route: CompiledRoute;
   readonly entry: RuleEntry;
-  readonly position: number;
+  /** What an outcome tells of the rule that chose it. */
+  readonly origin: RuleOrigin;
+  /** The agent of a rule that does not split. */
+  readonly onlyAgent?: string;
   readonly matches: readonly CompiledMatch[];
 }
 
-export interface CompiledMatch {
+export interface CompiledMatch extends MatchRank, Pattern {
   readonly route: CompiledRoute;
   readonly rule: CompiledRule;
-  readonly rulePosition: number;
-  readonly position: number;
-  readonly specificity: number;
-  readonly conditions: readonly Condition[];
-  readonly entry: MatchEntry;
-  readonly expression?: CompiledExpression;
+  readonly expression: CompiledExpression | undefined;
 }
 
 /**
@@ -73,36 +73,54 @@ function compileRule(
   expressions: ReadonlyMap<string, CompiledExpression>,
 ): CompiledRule {
   const matches: CompiledMatch[] = [];
-  const rule = { route, entry, position, matches };
+  const [ref] = entry.agentRefs;
+  const rule: CompiledRule = {
+    entry,
+    origin: originOf(route, entry),
+    matches,
+    ...(ref === undefined || splits(entry.agentRefs) ? {} : { onlyAgent: ref.name }),
+  };
   for (const [at, match] of entry.matches.entries()) {
     const expression = match.expression === undefined ? undefined : expressions.get(match.expression);
-    matches.push({
-      route,
-      rule,
-      rulePosition: position,
-      position: at,
-      specificity: specificity(match),
-      conditions: conditionsOf(match),
-      entry: match,
-      ...(expression === undefined ? {} : { expression }),
-    });
+    matches.push(compileMatch(match, { route, rule, rulePosition: position, position: at, expression }));
   }
   return rule;
 }
 
-/** The exact comparisons of a match, those that narrow most first. */
-export function conditionsOf(match: MatchEntry): Condition[] {
-  const conditions: Condition[] = [];
-  for (const name of bySelectivity) {
-    const value = match[name];
-    if (value !== undefined) conditions.push({ kind: 'field', name, value });
-  }
-  const headers = (match.headers ?? []).map(({ name, value }) => ({
-    kind: 'header' as const,
-    name: name.toLowerCase(),
-    value,
-  }));
-  return [...conditions, ...headers.sort((a, b) => (a.name < b.name ? -1 : 1))];
+type Place = Pick<CompiledMatch, 'route' | 'rule' | 'rulePosition' | 'position' | 'expression'>;
+
+/** Written out, so that what a request compares lies in one object. */
+function compileMatch(match: MatchEntry, { route, rule, rulePosition, position, expression }: Place): CompiledMatch {
+  return {
+    threadId: match.threadId ?? '',
+    chatId: match.chatId ?? '',
+    userId: match.userId ?? '',
+    userIdAlt: match.userIdAlt ?? '',
+    parentChatId: match.parentChatId ?? '',
+    guildId: match.guildId ?? '',
+    account: match.account ?? '',
+    apiKey: match.apiKey ?? '',
+    model: match.model ?? '',
+    platform: match.platform ?? '',
+    chatType: match.chatType ?? '',
+    headers: headersOf(match),
+    expression,
+    route,
+    rule,
+    rulePosition,
+    position,
+    specificity: specificity(match),
+    conditions: conditionsOf(match),
+  };
+}
+
+function originOf(route: CompiledRoute, { name, sessionScope, agentRefs }: RuleEntry): RuleOrigin {
+  return {
+    route: route.name,
+    rule: name,
+    ...(sessionScope === undefined ? {} : { sessionScope }),
+    ...(splits(agentRefs) ? { sticks: true } : {}),
+  };
 }
 
 async function compileExpressions(entry: RouteEntry): Promise<ReadonlyMap<string, CompiledExpression>> {

@@ -1,24 +1,17 @@
 import type { MatchField } from '../snapshot/schema.ts';
 import type { Envelope } from './envelope.ts';
-
-/** One exact comparison of a match. Header names are lower case. */
-export type Condition =
-  | { readonly kind: 'field'; readonly name: MatchField; readonly value: string }
-  | { readonly kind: 'header'; readonly name: string; readonly value: string };
-
-/** What the index needs of a match: its comparisons, those that narrow most first, always in the same order of fields. */
-export interface Conditional {
-  readonly conditions: readonly Condition[];
-}
+import type { Condition, Pattern } from './pattern.ts';
 
 /** Finds the matches whose fields and headers all hold, without looking at the others. */
-export interface MatchIndex<M extends Conditional> {
+export interface MatchIndex<M extends Pattern> {
+  /** In no particular order. */
   readonly find: (envelope: Envelope) => M[];
 }
 
-/** Builds the index once; it is never changed afterwards. */
-export function createMatchIndex<M extends Conditional>(matches: readonly M[]): MatchIndex<M> {
-  const root = buildNode(matches, 0);
+/** Builds the index once; it is never changed afterwards. A match that names a blank value never holds and is left out. */
+export function createMatchIndex<M extends Pattern>(matches: readonly M[]): MatchIndex<M> {
+  const canHold = matches.filter(({ conditions }) => conditions.every(({ value }) => value !== ''));
+  const root = buildNode(canHold, 0);
   return {
     find: (envelope) => {
       const found: M[] = [];
@@ -28,75 +21,89 @@ export function createMatchIndex<M extends Conditional>(matches: readonly M[]): 
   };
 }
 
-/** All matches below a node share their first `depth` conditions, which the way down to it has tested. */
-interface Node<M> {
-  readonly depth: number;
+/** Matches that agree in the conditions on the way down to them. */
+class Node<M> {
   readonly matches: readonly M[];
   readonly branches: readonly Branch<M>[];
+
+  constructor(matches: readonly M[], branches: readonly Branch<M>[]) {
+    this.matches = matches;
+    this.branches = branches;
+  }
 }
 
-/** The matches whose next condition is on this field or header, by its value. */
+/** The matches whose next condition is on this field or header, by its value. One alone stands there without a node. */
 interface Branch<M> {
   readonly kind: Condition['kind'];
   readonly name: string;
-  readonly values: Map<string, Node<M>>;
+  readonly values: ReadonlyMap<string, M | Node<M>>;
 }
 
-/** Up to this many matches are compared one by one; a further level of maps costs more. */
+/** Up to this many matches are compared one by one; a further level of maps would cost more. */
 const leafSize = 8;
 
-function buildNode<M extends Conditional>(matches: readonly M[], depth: number): Node<M> {
-  if (matches.length <= leafSize) return { depth, matches, branches: [] };
+function buildNode<M extends Pattern>(matches: readonly M[], depth: number): Node<M> {
+  if (matches.length <= leafSize) return new Node(matches, []);
   const here: M[] = [];
-  const groups = new Map<string, { readonly condition: Condition; readonly values: Map<string, M[]> }>();
+  const groups = { field: new Map<string, Group<M>>(), header: new Map<string, Group<M>>() };
   for (const match of matches) {
     const condition = match.conditions[depth];
     if (condition === undefined) here.push(match);
-    else addToGroup(groups, condition, match);
+    else addTo(groups[condition.kind], condition, match);
   }
-  const branches = [...groups.values()].map(({ condition: { kind, name }, values }) => ({
-    kind,
-    name,
-    values: new Map([...values].map(([value, group]) => [value, buildNode(group, depth + 1)] as const)),
-  }));
-  return { depth, matches: here, branches };
+  const branches = (['field', 'header'] as const).flatMap((kind) =>
+    [...groups[kind]].map(([name, group]) => ({ kind, name, values: buildValues(group, depth + 1) })),
+  );
+  return new Node(here, branches);
 }
 
-function addToGroup<M>(
-  groups: Map<string, { readonly condition: Condition; readonly values: Map<string, M[]> }>,
-  condition: Condition,
-  match: M,
-): void {
-  const key = `${condition.kind} ${condition.name}`;
-  let group = groups.get(key);
+/** Matches by the value of one condition. */
+type Group<M> = Map<string, M | M[]>;
+
+function addTo<M extends Pattern>(groups: Map<string, Group<M>>, { name, value }: Condition, match: M): void {
+  let group = groups.get(name);
   if (group === undefined) {
-    group = { condition, values: new Map() };
-    groups.set(key, group);
+    group = new Map();
+    groups.set(name, group);
   }
-  const same = group.values.get(condition.value);
-  if (same === undefined) group.values.set(condition.value, [match]);
-  else same.push(match);
+  const same = group.get(value);
+  if (same === undefined) group.set(value, match);
+  else if (Array.isArray(same)) same.push(match);
+  else group.set(value, [same, match]);
 }
 
-function collect<M extends Conditional>(node: Node<M>, envelope: Envelope, found: M[]): void {
-  for (const match of node.matches) if (holdsFrom(match, node.depth, envelope)) found.push(match);
-  for (const branch of node.branches) {
-    const value = read(envelope, branch.kind, branch.name);
+function buildValues<M extends Pattern>(group: Group<M>, depth: number): Map<string, M | Node<M>> {
+  const values = new Map<string, M | Node<M>>();
+  for (const [value, same] of group) values.set(value, Array.isArray(same) ? buildNode(same, depth) : same);
+  return values;
+}
+
+function collect<M extends Pattern>(node: Node<M>, envelope: Envelope, found: M[]): void {
+  for (const match of node.matches) if (holds(match, envelope)) found.push(match);
+  for (const { kind, name, values } of node.branches) {
+    const value = kind === 'field' ? envelope[name as MatchField] : envelope.headers[name];
     if (value === undefined || value === '') continue;
-    const next = branch.values.get(value);
-    if (next !== undefined) collect(next, envelope, found);
+    const next = values.get(value);
+    if (next === undefined) continue;
+    if (next instanceof Node) collect(next, envelope, found);
+    else if (holds(next, envelope)) found.push(next);
   }
 }
 
-function holdsFrom(match: Conditional, depth: number, envelope: Envelope): boolean {
-  for (let at = depth; at < match.conditions.length; at++) {
-    const condition = match.conditions[at];
-    if (condition === undefined || condition.value === '') return false;
-    if (read(envelope, condition.kind, condition.name) !== condition.value) return false;
-  }
-  return true;
-}
-
-function read(envelope: Envelope, kind: Condition['kind'], name: string): string | undefined {
-  return kind === 'field' ? envelope[name as MatchField] : envelope.headers[name];
+/** Written out, since this is the hottest loop of a request. */
+function holds(pattern: Pattern, envelope: Envelope): boolean {
+  return (
+    (pattern.threadId === '' || pattern.threadId === envelope.threadId) &&
+    (pattern.chatId === '' || pattern.chatId === envelope.chatId) &&
+    (pattern.userId === '' || pattern.userId === envelope.userId) &&
+    (pattern.userIdAlt === '' || pattern.userIdAlt === envelope.userIdAlt) &&
+    (pattern.parentChatId === '' || pattern.parentChatId === envelope.parentChatId) &&
+    (pattern.guildId === '' || pattern.guildId === envelope.guildId) &&
+    (pattern.account === '' || pattern.account === envelope.account) &&
+    (pattern.apiKey === '' || pattern.apiKey === envelope.apiKey) &&
+    (pattern.model === '' || pattern.model === envelope.model) &&
+    (pattern.platform === '' || pattern.platform === envelope.platform) &&
+    (pattern.chatType === '' || pattern.chatType === envelope.chatType) &&
+    pattern.headers.every(({ name, value }) => envelope.headers[name] === value)
+  );
 }

@@ -5,31 +5,30 @@ export type BoundKind = 'session' | 'run' | 'response';
 /** What chose the agent. `own-key` is an Agent's own key or own account; `job` is a CronJob's agentRef. */
 export type Via = BoundKind | 'model' | 'rule' | 'own-key' | 'default' | 'job';
 
-/** An agent that a step has chosen, before it is known whether it may serve. */
-export interface Choice {
-  readonly agentName: string;
-  readonly via: Via;
-  /** Route and rule that chose, when `via` is `rule`. */
-  readonly route?: string;
-  readonly rule?: string;
-  /** The winning rule's session scope; absent: the Agent's own scopes hold. */
+/** The rule that chose. */
+export interface RuleOrigin {
+  readonly route: string;
+  readonly rule: string;
+  /** The rule's session scope; absent: the Agent's own scopes hold. */
   readonly sessionScope?: 'User' | 'Chat';
   /** The rule splits: look up the agent of the conversation's newest live session and resolve again with it. */
   readonly sticks?: true;
 }
 
-/** No agent may answer this message. */
-export interface Refusal {
+/** An agent that a step has chosen, before it is known whether it may serve. With the rule's origin if `via` is `rule`. */
+export interface Choice extends Partial<RuleOrigin> {
+  readonly agentName: string;
+  readonly via: Via;
+}
+
+/** No agent may answer this message. With the rule's origin if a rule took part. */
+export interface Refusal extends Partial<RuleOrigin> {
   readonly kind: 'refused';
-  readonly code: ErrorCode;
+  readonly code: RefusalCode;
   /** For the caller: what happened and the cure. Names no agent that the caller may not call. */
   readonly message: string;
-  /** The agent that was chosen and may not serve; absent when none was chosen. */
+  /** The agent that was chosen and may not serve; absent when none was chosen. Not for the caller. */
   readonly agentName?: string;
-  readonly route?: string;
-  readonly rule?: string;
-  /** As in Choice: the agent of a live session may still serve. */
-  readonly sticks?: true;
   /** For logs and explanations. */
   readonly reason: string;
 }
@@ -61,33 +60,35 @@ export type RefusalCode = Extract<
 
 /** A refusal with its message, cure and reason. */
 export function refuse(code: RefusalCode, facts: RefusalFacts): Refusal {
-  const { agentName, route, rule, sticks } = facts;
-  return {
-    kind: 'refused',
-    code,
-    message: messages[code](facts),
-    ...(agentName === undefined ? {} : { agentName }),
-    ...(route === undefined ? {} : { route }),
-    ...(rule === undefined ? {} : { rule }),
-    ...(sticks === undefined ? {} : { sticks }),
-    reason: agentName === undefined ? code : `${code}: ${describeChoice(facts)}`,
-  };
+  const { via, failure, refuseReason: _, ...told } = facts;
+  const chosen = via === undefined ? undoing[code] : describeChoice(facts);
+  return { ...told, kind: 'refused', code, message: messages[code](facts), reason: failure ?? chosen ?? code };
 }
 
-/** Who chose the agent, in one sentence. */
+/** What chose the agent, in one sentence. */
 export function describeChoice({ agentName, via, route, rule }: Partial<Choice>): string {
   if (via === 'rule') return `rule "${rule}" of Route "${route}" gives it to Agent "${agentName}"`;
-  return `${chooser[via ?? 'default']} Agent "${agentName}"`;
+  return `${choosers[via ?? 'default']} Agent "${agentName}"`;
 }
 
-const chooser: Readonly<Record<Exclude<Via, 'rule'>, string>> = {
+const choosers: Readonly<Record<Exclude<Via, 'rule'>, string>> = {
   session: 'the session belongs to',
   run: 'the run belongs to',
   response: 'the response belongs to',
-  model: 'the request names in `model`',
-  'own-key': 'no rule matched, and the key or account is that of',
-  default: 'no rule matched, and the default is',
+  model: '`model` names',
+  'own-key': 'no rule matches, and the key or account is that of',
+  default: 'no rule matches, and the default is',
   job: 'the CronJob runs as',
+};
+
+/** The reasons of refusals that no chosen agent explains. */
+const undoing: Readonly<Partial<Record<RefusalCode, string>>> = {
+  session_not_found: 'the session is unknown, or of another principal',
+  run_not_found: 'the run is unknown, or of another principal',
+  response_not_found: 'the response is unknown, or of another principal',
+  no_route: 'no rule matches, and no Agent is the default',
+  agent_conflict: '`model` and the winning rule name different Agents',
+  agent_not_ready: 'every agentRef of the winning rule has weight 0',
 };
 
 const messages: Readonly<Record<RefusalCode, (facts: RefusalFacts) => string>> = {

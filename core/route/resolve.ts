@@ -1,5 +1,5 @@
-import type { AgentEntry, JobEntry, RuleEntry } from '../snapshot/schema.ts';
-import type { RouteTable } from './compile.ts';
+import type { AgentEntry, JobEntry } from '../snapshot/schema.ts';
+import type { CompiledRule, RouteTable } from './compile.ts';
 import type { Envelope } from './envelope.ts';
 import {
   type BoundKind,
@@ -7,13 +7,12 @@ import {
   describeChoice,
   type Refusal,
   type RefusalCode,
-  type RefusalFacts,
   refuse,
   type Via,
 } from './outcome.ts';
 import { mayCall, type Principal } from './principal.ts';
-import { selectRule, type Winner } from './select.ts';
-import { chooseAgent, needsSticky } from './weights.ts';
+import { selectRule } from './select.ts';
+import { chooseAgent } from './weights.ts';
 
 /** One message to find the agent for, with what the caller looked up in the database before. */
 export interface ResolveQuery {
@@ -25,7 +24,7 @@ export interface ResolveQuery {
   readonly boundMissing?: `${BoundKind}_not_found`;
   /** Whether an Agent of this name existed and is gone. */
   readonly isRetired: (name: string) => boolean;
-  /** Agent of the conversation's newest live session; see `Choice.sticks`. */
+  /** Agent of the conversation's newest live session; see `RuleOrigin.sticks`. */
   readonly stickyAgent?: string;
   readonly idempotencyKey?: string;
   /** In [0, 1). Default: Math.random. */
@@ -74,34 +73,32 @@ export const modelPrefix = 'talaria/';
 /** Steps 3 to 5. A rule whose expression failed refuses also a bare model: whether they conflict cannot be known. */
 function byRules(table: RouteTable, query: ResolveQuery): Resolution | Refusal | undefined {
   const winner = selectRule(table, query.envelope);
-  if (winner?.failure !== undefined) return refuse('route_expression_error', factsOf(winner));
-  const namesModel = winner?.match.entry.model !== undefined;
-  const byModel = namesModel ? undefined : byBareModel(table, query, winner);
-  if (byModel !== undefined || winner === undefined) return byModel;
-  return byWinner(table, query, winner);
+  if (winner === undefined) return byBareModel(table, query, undefined);
+  const { match, failure } = winner;
+  if (failure !== undefined) return refuse('route_expression_error', { ...match.rule.origin, failure });
+  const byModel = match.model === '' ? byBareModel(table, query, match.rule) : undefined;
+  return byModel ?? byRule(table, query, match.rule);
 }
 
 /** An agent the principal may not call is unknown to it, so that comes before the conflict. */
 function byBareModel(
   table: RouteTable,
   query: ResolveQuery,
-  winner: Winner | undefined,
+  winner: CompiledRule | undefined,
 ): Resolution | Refusal | undefined {
   const { model } = query.envelope;
   if (model === '' || !(table.agents.has(model) || query.isRetired(model))) return undefined;
-  const conflicts = winner !== undefined && !winner.match.rule.entry.agentRefs.some((ref) => ref.name === model);
-  if (conflicts && mayCall(query.principal, model)) {
-    return refuse('agent_conflict', { ...factsOf(winner), agentName: model });
+  const isNamed = winner?.entry.agentRefs.some((ref) => ref.name === model) ?? true;
+  if (winner !== undefined && !isNamed && mayCall(query.principal, model)) {
+    return refuse('agent_conflict', { ...winner.origin, agentName: model });
   }
   return admit(table, query, { agentName: model, via: 'model' });
 }
 
-function byWinner(table: RouteTable, query: ResolveQuery, winner: Winner): Resolution | Refusal {
-  const rule = winner.match.rule.entry;
-  const agentName = chooseAgent(rule, query.envelope, query);
-  const facts = factsOf(winner);
-  if (agentName === undefined) return refuse('agent_not_ready', facts);
-  const choice = { ...facts, agentName, via: 'rule' as const };
+function byRule(table: RouteTable, query: ResolveQuery, rule: CompiledRule): Resolution | Refusal {
+  const agentName = rule.onlyAgent ?? chooseAgent(rule.entry, query.envelope, query);
+  if (agentName === undefined) return refuse('agent_not_ready', rule.origin);
+  const choice: Choice = { ...rule.origin, agentName, via: 'rule' };
   if (!mayHandOver(table, query.envelope.account, agentName)) return refuse('account_not_shared', choice);
   return admit(table, query, choice);
 }
@@ -124,9 +121,9 @@ function serve(table: RouteTable, choice: Choice): Resolution | Refusal {
   if (agent === undefined) return refuse(missingCodes[choice.via], choice);
   if (agent.refuse !== undefined) return refuse(agent.refuse, { ...choice, refuseReason: agent.refuseReason });
   const fields: Omit<Resolution, typeof resolved> = {
+    ...choice,
     kind: 'resolved',
     agent,
-    ...choice,
     reason: describeChoice(choice),
   };
   return fields as Resolution;
@@ -154,18 +151,6 @@ const missingCodes: Readonly<Record<Via, RefusalCode>> = {
   default: 'agent_not_found',
   job: 'agent_not_found',
 };
-
-function factsOf(winner: Winner): RefusalFacts & { readonly route: string; readonly rule: string } {
-  const { route, rule } = winner.match;
-  const entry: RuleEntry = rule.entry;
-  return {
-    route: route.name,
-    rule: entry.name,
-    ...(entry.sessionScope === undefined ? {} : { sessionScope: entry.sessionScope }),
-    ...(needsSticky(entry) ? { sticks: true as const } : {}),
-    ...(winner.failure === undefined ? {} : { failure: winner.failure }),
-  };
-}
 
 /** Whether a chat of this account may be given to this agent: its owner's always, another's only when it is shared. */
 function mayHandOver(table: RouteTable, account: string, agentName: string): boolean {

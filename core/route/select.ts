@@ -14,24 +14,31 @@ export interface Winner {
  * only as far as the decision needs.
  */
 export function selectRule(table: RouteTable, envelope: Envelope): Winner | undefined {
-  const candidates = table.index.find(envelope);
-  if (candidates.length > 1) candidates.sort(compareMatches);
+  const candidates = rankedCandidates(table, envelope);
   const test = createTest(envelope);
   for (const match of candidates) {
     const held = test(match);
-    if (held === false || earlierRuleHolds(candidates, match, test)) continue;
+    if (held === false || earlierRule(candidates, match, test) !== undefined) continue;
     return held === true ? { match } : { match, failure: held.error };
   }
   return undefined;
 }
 
-/** Whether a match whose fields hold also holds by its expression; each expression is evaluated once. */
+/** The matches whose fields hold, those that win first at the top. */
+export function rankedCandidates(table: RouteTable, envelope: Envelope): readonly CompiledMatch[] {
+  const candidates = table.index.find(envelope);
+  return candidates.length > 1 ? candidates.sort(compareMatches) : candidates;
+}
+
+/** Whether a match whose fields hold also holds by its expression. */
 export type Test = (match: CompiledMatch) => boolean | { readonly error: string };
 
+/** A test that evaluates each expression once. */
 export function createTest(envelope: Envelope): Test {
-  const known = new Map<CompiledMatch, ReturnType<Test>>();
+  let known: Map<CompiledMatch, ReturnType<Test>> | undefined;
   return (match) => {
     if (match.expression === undefined) return true;
+    known ??= new Map();
     let held = known.get(match);
     if (held === undefined) {
       held = match.expression.evaluate(envelope);
@@ -41,10 +48,14 @@ export function createTest(envelope: Envelope): Test {
   };
 }
 
-/** Whether an earlier rule of the same Route matches: then this match's rule is not the one its Route competes with. */
-export function earlierRuleHolds(candidates: readonly CompiledMatch[], match: CompiledMatch, test: Test): boolean {
-  if (match.rulePosition === 0) return false;
-  return candidates.some(
-    (other) => other.route === match.route && other.rulePosition < match.rulePosition && test(other) !== false,
+/** A match of an earlier rule of the same Route, when one holds: then the Route competes with that rule. */
+export function earlierRule(
+  candidates: readonly CompiledMatch[],
+  { route, rulePosition }: CompiledMatch,
+  test: Test,
+): CompiledMatch | undefined {
+  if (rulePosition === 0 || candidates.length === 1) return undefined;
+  return candidates.find(
+    (other) => other.route === route && other.rulePosition < rulePosition && test(other) !== false,
   );
 }

@@ -30,9 +30,9 @@ export function chooseAgent(rule: RuleEntry, envelope: Envelope, draw: Draw): st
   return best?.name;
 }
 
-/** Whether the choice depends on the conversation's newest live session, which the caller then has to look up. */
-export function needsSticky(rule: RuleEntry): boolean {
-  return rule.agentRefs.length > 1 || rule.agentRefs.some((ref) => ref.weight === 0);
+/** Whether these refs leave a choice, which then depends on the conversation's newest live session. */
+export function splits(agentRefs: RuleEntry['agentRefs']): boolean {
+  return agentRefs.length > 1 || agentRefs.some((ref) => ref.weight === 0);
 }
 
 function conversationIdentity(rule: RuleEntry, envelope: Envelope, draw: Draw): readonly string[] {
