@@ -25,6 +25,8 @@ export interface ReflectorOptions<T extends KubeObject> extends Selection {
   readonly resource: KubeResource<T>;
   /** Called for one change at a time, after the copy holds it. What it throws is logged and changes nothing. */
   readonly onChange: (change: Change<T>) => void | Promise<void>;
+  /** What the copy keeps of an object; for what must not or need not lie in memory. Default: everything. */
+  readonly trim?: ((object: T) => T) | undefined;
   /** A list or watch failed; the reflector goes on by itself. */
   readonly onFailure?: ((error: unknown) => void) | undefined;
   /** A relist found this many changes that the watch should have delivered and did not. */
@@ -65,6 +67,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   const stopping = new AbortController();
   const firstList = Promise.withResolvers<void>();
   const { signal } = stopping;
+  const kept = (object: T): T => (options.trim ?? same)(withoutManagedFields(object));
   /** Where the next watch goes on; undefined: list first. */
   let cursor: string | undefined;
   let synced = false;
@@ -84,7 +87,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
 
   const list = async (): Promise<string> => {
     const listed = await client.list(resource, { labelSelector, fieldSelector, signal });
-    const changes = store.replaceAll(listed.items.map(withoutManagedFields));
+    const changes = store.replaceAll(listed.items.map(kept));
     listedAt = clock.monotonic();
     synced = true;
     firstList.resolve();
@@ -95,7 +98,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   /** At exactly the version that the watch has reached, so that every difference is a change it lost. */
   const relist = async (resourceVersion: string): Promise<void> => {
     const listed = await client.list(resource, { labelSelector, fieldSelector, resourceVersion, signal });
-    const missed = store.replaceAll(listed.items.map(withoutManagedFields));
+    const missed = store.replaceAll(listed.items.map(kept));
     listedAt = clock.monotonic();
     if (missed.length > 0) {
       log.error({ missed: missed.length }, 'the watch had missed changes');
@@ -106,7 +109,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
 
   const take = async (event: WatchEvent<T>): Promise<string | undefined> => {
     if (event.type === 'bookmark') return event.resourceVersion;
-    const object = withoutManagedFields(event.object);
+    const object = kept(event.object);
     await deliver(event.type === 'deleted' ? store.remove(object) : store.put(object));
     return object.metadata.resourceVersion;
   };
@@ -204,5 +207,9 @@ function randomBetween(min: number, max: number): number {
 /** They are a third of an applied object's size and nobody here reads them. The object is ours: it was just decoded. */
 function withoutManagedFields<T extends KubeObject>(object: T): T {
   Reflect.deleteProperty(object.metadata, 'managedFields');
+  return object;
+}
+
+function same<T>(object: T): T {
   return object;
 }

@@ -18,6 +18,7 @@ export type TransportRequest = RawRequest & { readonly deadlineMs: number };
 /** Idle connections outlive a leader's renewal period, and end before the API server (90 s) closes them. */
 const keepAliveMs = 60_000;
 const maxConnections = 64;
+const connectTimeoutMs = 5_000;
 
 /** One dispatcher at a time: it is replaced only when the TLS identity or the proxy changes. */
 export function createTransport(source: CredentialSource): Transport {
@@ -37,7 +38,10 @@ export function createTransport(source: CredentialSource): Transport {
     return kept.dispatcher;
   };
 
-  const dispatch = async (request: TransportRequest, signal: AbortSignal, silenceMs: number) => {
+  const dispatch = (request: TransportRequest, signal: AbortSignal, silenceMs: number) =>
+    orAborted(dispatchWithFreshCredentials(request, signal, silenceMs), signal);
+
+  const dispatchWithFreshCredentials = async (request: TransportRequest, signal: AbortSignal, silenceMs: number) => {
     const credentials = await source.current();
     const answer = await dispatchOnce(dispatcherFor(credentials), credentials, request, signal, silenceMs);
     if (answer.statusCode !== 401) return answer;
@@ -81,7 +85,7 @@ export function createTransport(source: CredentialSource): Transport {
 }
 
 function createDispatcher({ tls, proxyUrl }: Credentials): Dispatcher {
-  const connect = { ...tls, keepAlive: true, keepAliveInitialDelay: 30_000 };
+  const connect = { ...tls, timeout: connectTimeoutMs, keepAlive: true, keepAliveInitialDelay: 30_000 };
   const options: Agent.Options = {
     allowH2: false,
     connections: maxConnections,
@@ -121,6 +125,15 @@ async function dispatchOnce(
     signal,
     bodyTimeout: silenceMs,
   });
+}
+
+/** Neither an exec plugin nor, in undici, a request whose connection is still being made heeds the signal by itself. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(new Error('aborted'));
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  return await Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', onAbort));
 }
 
 function queryOf({ query }: TransportRequest): string {

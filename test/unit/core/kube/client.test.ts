@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
+import net, { type AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -143,6 +145,18 @@ describe('a failed call', () => {
     await expect(call()).rejects.toMatchObject({ reason: 'Deadline' });
     await expect(call()).rejects.toMatchObject({ reason: 'Deadline' });
     expect(await client.get(configMaps, 'one')).toBeUndefined();
+  });
+
+  it('ends at its deadline while the connection is still being made', async () => {
+    const mute = net.createServer(() => undefined).listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    const { port } = mute.address() as AddressInfo;
+    const file = path.join(path.dirname(server.kubeconfig), 'mute');
+    writeFileSync(file, readFileSync(server.kubeconfig, 'utf8').replace(server.url, `https://127.0.0.1:${port}`));
+    const other = createKubeClient({ kubeconfig: file, fieldManager: 'tester', deadlineMs: 100 });
+    await expect(other.get(configMaps, 'one')).rejects.toMatchObject({ reason: 'Deadline' });
+    await other.close();
+    mute.close();
   });
 
   it('ends when its caller stops', async () => {
