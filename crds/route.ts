@@ -76,7 +76,7 @@ const rule = fields(
         scope: choice(
           ['User', 'Chat'],
           'Who shares a session: each user has one of their own, or the chat has one.',
-        ).optional(),
+        ),
       },
       'Overrides the session scopes of the agent.',
     ).optional(),
