@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { isAlive } from './process-tree.ts';
 
 /**
  * Makes a temporary folder of this process. Folders of the same purpose whose process is gone, because it was killed
@@ -18,13 +19,4 @@ export async function temporaryFolder(purpose: string): Promise<string> {
 function isAbandoned(ending: string): boolean {
   const pid = /^(\d+)-\w+$/.exec(ending)?.[1];
   return pid !== undefined && !isAlive(Number(pid));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    // EPERM: it lives and is somebody else's.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

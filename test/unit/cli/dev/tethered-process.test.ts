@@ -4,6 +4,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it } from 'vitest';
 import { startTethered } from '../../../../cli/dev/tethered-process.ts';
+import { isAlive } from '../../../harness/process-tree.ts';
 import { waitFor } from '../../../harness/wait-for.ts';
 
 const source = path.join(import.meta.dirname, '../../../../cli/dev/tethered-process.ts');
@@ -71,11 +72,3 @@ describe('a tethered process', () => {
     expect(await child.stop('SIGTERM', 1_000)).toEqual({ code: 0, signal: null });
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
