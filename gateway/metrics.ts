@@ -14,6 +14,8 @@ export interface Metrics {
   readonly openRequests: Gauge;
   /** Configurations not taken, by `reason`; the last good one went on serving. */
   readonly configRejected: Counter<'reason'>;
+  /** Changes that a watch of the API server lost and a relist found. */
+  readonly watchMissed: Counter;
   /** The sequence of the snapshot in force. */
   readonly configSequence: Gauge;
   /** 1 while the database can be used, else 0. */
@@ -56,6 +58,11 @@ export function createMetrics(): Metrics {
       name: 'talaria_config_rejected_total',
       help: 'Configurations not taken; the last good one went on serving.',
       labelNames: ['reason'],
+      registers,
+    }),
+    watchMissed: new Counter({
+      name: 'talaria_watch_missed_total',
+      help: 'Changes that a watch of the API server lost and a relist found.',
       registers,
     }),
     configSequence: new Gauge({
