@@ -5,8 +5,7 @@ import { verdict } from '../../crds/verdict.ts';
 import { declare, declareConfigMap, declareSecret } from '../../operator/declare.ts';
 import type { Resources } from '../../operator/resources.ts';
 import { dataObjectProblems } from '../data-objects.ts';
-import type { ManifestDocument } from '../manifest-documents.ts';
-import { readManifests } from '../manifests.ts';
+import { type Manifest, readManifests } from '../manifests.ts';
 import type { Identities } from './identity.ts';
 
 /** What a folder of manifests declares, as the operator would have it from an API server, or why it cannot be read. */
@@ -36,18 +35,18 @@ export async function readWorkspace(paths: readonly string[], identities: Identi
 
 const noResources: Resources = { agents: [], routes: [], cronJobs: [], secrets: [], configMaps: [] };
 
-async function refusals(document: ManifestDocument): Promise<readonly PlacedProblem[]> {
+async function refusals(document: Manifest): Promise<readonly PlacedProblem[]> {
   return (await problemsOf(document)).map((problem) => placed(document, problem));
 }
 
-async function problemsOf({ apiVersion, value }: ManifestDocument): Promise<readonly Problem[]> {
+async function problemsOf({ apiVersion, value }: Manifest): Promise<readonly Problem[]> {
   if (apiVersion === 'v1') return dataObjectProblems(value);
   const outcome = await verdict(value);
   return outcome.verdict === 'Refused' ? outcome.problems : [];
 }
 
 /** Documents of another namespace than the first one: a release serves one namespace. */
-function strangers(documents: readonly ManifestDocument[]): readonly PlacedProblem[] {
+function strangers(documents: readonly Manifest[]): readonly PlacedProblem[] {
   const home = namespaceOf(documents[0]?.value);
   return documents
     .filter(({ value }) => namespaceOf(value) !== home)
@@ -61,7 +60,7 @@ function strangers(documents: readonly ManifestDocument[]): readonly PlacedProbl
     );
 }
 
-async function resourcesOf(documents: readonly ManifestDocument[], identities: Identities): Promise<Resources> {
+async function resourcesOf(documents: readonly Manifest[], identities: Identities): Promise<Resources> {
   const objects = documents.map(({ value }) => identified(value, identities));
   const ofKind = (kind: string) => objects.filter((object) => object.kind === kind);
   const declared = <K extends Kind>(kind: K) => Promise.all(ofKind(kind).map((object) => declare(kind, object)));
@@ -90,7 +89,7 @@ function secretData(secret: KubeObject & { data?: Record<string, string>; string
   return { ...secret.data, ...Object.fromEntries(encoded) } as Record<string, string>;
 }
 
-function placed(document: ManifestDocument, problem: Problem): PlacedProblem {
+function placed(document: Manifest, problem: Problem): PlacedProblem {
   return { ...problem, file: document.file, line: document.lineOf(problem.path), object: objectName(document.value) };
 }
 

@@ -1,0 +1,144 @@
+import { existsSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { systemClock } from '../core/lib/clock.ts';
+import { onShutdown } from '../core/lib/shutdown.ts';
+import { parseGatewayConfig } from '../gateway/config/config-file.ts';
+import { createGateway } from '../gateway/gateway.ts';
+import { createConsoleLog } from './dev/console-log.ts';
+import { createDirectorySource, type Reading, RefusedFolder } from './dev/directory-source.ts';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from './dev/embedded-postgres.ts';
+import { objectUid } from './dev/identity.ts';
+import { formatProblems, formatSummary } from './dev/summary.ts';
+
+const examples = `
+Examples:
+  talaria dev examples/quickstart                  serve a folder; edits are served at once
+  talaria dev deploy/ --port 0                     on any free port
+  talaria dev deploy/ --database-url postgres://…  with a PostgreSQL of your own
+
+It serves on 127.0.0.1 and needs no key. State is kept in .talaria/ below the current folder.`;
+
+/** `talaria dev DIR`: operator and gateway in this process, with a folder in the place of the API server. */
+export function devCommand(): Command {
+  return new Command('dev')
+    .description('serve a folder of manifests on this machine, without a cluster')
+    .argument('<dir>', 'folder with Agents, Routes, CronJobs, and the Secrets and ConfigMaps they name')
+    .option('--port <number>', 'port on 127.0.0.1; 0 takes any free one', parsePort, 8642)
+    .option('--database-url <url>', 'PostgreSQL to use instead of one of its own')
+    .option('--state <dir>', 'folder for what is kept over restarts (default: .talaria/<dir>)')
+    .option('--log-level <level>', 'debug, info, warn or error', 'info')
+    .addHelpText('after', examples)
+    .action(dev);
+}
+
+interface DevOptions {
+  readonly port: number;
+  readonly databaseUrl?: string;
+  readonly state?: string;
+  readonly logLevel: string;
+}
+
+async function dev(folder: string, options: DevOptions): Promise<void> {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) fail(`${folder} is not a folder`);
+  const stateFolder = options.state ?? path.join('.talaria', folderName(folder));
+  const log = createConsoleLog(options.logLevel, (line) => process.stdout.write(line));
+  const database = options.databaseUrl === undefined ? await ownDatabase(stateFolder) : undefined;
+  const databaseUrl = options.databaseUrl ?? database?.url() ?? '';
+  const gateway = createGateway({
+    source: createDirectorySource({ folder, stateFolder, clock: systemClock, log, onReading: printReading }),
+    jobStatus: { writeJobStatus: async () => undefined },
+    databaseUrl,
+    databaseDirectUrl: databaseUrl,
+    namespaceUid: objectUid({ kind: 'Namespace', namespace: '', name: path.resolve(stateFolder) }),
+    config: parseGatewayConfig(loopbackAllowed, 'the configuration of standalone mode'),
+    listen: { host: '127.0.0.1', port: options.port },
+    standalone: true,
+    replica: 'dev',
+    log,
+    clock: systemClock,
+  });
+  const stop = async () => {
+    await gateway.stop();
+    await database?.stop();
+  };
+  onShutdown(stop, stopBudgetMs);
+  try {
+    const { address } = await gateway.start();
+    process.stdout.write(welcome(address));
+  } catch (error) {
+    await stop();
+    fail(describe(error, options.port));
+  }
+}
+
+const stopBudgetMs = 30_000;
+
+/** Webhook targets and model servers of a trial are on the same machine. */
+const loopbackAllowed = `
+egress:
+  delivery: { allow: [127.0.0.0/8, "::1/128", localhost] }
+  models: { allow: [127.0.0.0/8, "::1/128", localhost] }
+  tools: { allow: [127.0.0.0/8, "::1/128", localhost] }
+`;
+
+async function ownDatabase(stateFolder: string): Promise<EmbeddedPostgres> {
+  process.stdout.write('Starting PostgreSQL …\n');
+  try {
+    return await startEmbeddedPostgres({ directory: path.join(stateFolder, 'postgres'), durable: true });
+  } catch (error) {
+    return fail(`${messageOf(error)}\nGive --database-url to use another PostgreSQL.`);
+  }
+}
+
+function printReading(reading: Reading): void {
+  if (reading.type === 'refused') {
+    process.stdout.write(`\n${formatProblems(reading.problems)}The last good revision stays in force.\n`);
+    return;
+  }
+  const title = reading.changed ? `revision ${reading.revision.slice(0, 12)}` : 'nothing that is served changed';
+  process.stdout.write(`\n${new Date().toTimeString().slice(0, 8)} ${title}\n\n${formatSummary(reading.report)}\n`);
+}
+
+function welcome(address: string): string {
+  const post = (path: string, ...rest: readonly string[]) =>
+    [`  curl -i ${address}${path}`, "-H 'Content-Type: application/json'", ...rest].join(' \\\n    ');
+  const question = (model: string) => `-d '{"model": "${model}", "messages": [{"role": "user", "content": "Hello"}]}'`;
+  return [
+    `Listening on ${address}. No key is needed on this machine. Try:`,
+    post('/v1/chat/completions', "-H 'X-Talaria-Chat-Id: engineering'", question('talaria')),
+    `  curl ${address}/v1/models`,
+    post('/admin/v1/explain', `-d '{"chatId": "engineering"}'`),
+    'Edit the manifests to see routing change; Ctrl-C stops.\n',
+  ].join('\n\n');
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError('a port is a number from 0 to 65535.');
+  return port;
+}
+
+/** `examples/quickstart` -> `examples-quickstart`: each folder has a state of its own. */
+function folderName(folder: string): string {
+  return path
+    .relative('.', path.resolve(folder))
+    .split(path.sep)
+    .join('-')
+    .replace(/^[.-]*$/, 'here');
+}
+
+function describe(error: unknown, port: number): string {
+  if (error instanceof RefusedFolder) return error.message;
+  const inUse = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+  return inUse ? `port ${port} is in use; give another with --port, or --port 0 for any free one` : messageOf(error);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function fail(message: string): never {
+  process.stderr.write(`talaria dev: ${message}\n`);
+  process.exit(1);
+}
