@@ -62,9 +62,17 @@ export function createCredentialSource(kubeconfig: string | undefined, monotonic
 
 function loadConfig(kubeconfig: string | undefined): KubeConfig {
   const config = new KubeConfig();
-  if (kubeconfig === undefined) config.loadFromCluster();
+  if (kubeconfig === undefined) loadFromPod(config);
   else config.loadFromFile(kubeconfig);
   return config;
+}
+
+/** Outside a pod the library makes an address of the missing variables, which would fail later and tell nothing. */
+function loadFromPod(config: KubeConfig): void {
+  config.loadFromCluster();
+  if (config.getCurrentCluster()?.server !== 'https://undefined:undefined') return;
+  const message = 'this process runs in no pod, and no kubeconfig was given; name one';
+  throw new KubeError({ status: 0, reason: 'NoCluster', message });
 }
 
 async function credentialsOf(config: KubeConfig): Promise<Credentials> {

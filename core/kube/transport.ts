@@ -22,20 +22,26 @@ const connectTimeoutMs = 5_000;
 
 /** One dispatcher at a time: it is replaced only when the TLS identity or the proxy changes. */
 export function createTransport(source: CredentialSource): Transport {
-  let kept: { fingerprint: string; dispatcher: Dispatcher } | undefined;
+  let kept: { credentials: Credentials; fingerprint: string; dispatcher: Dispatcher } | undefined;
   const dispatchers = new Set<Dispatcher>();
 
   const dispatcherFor = (credentials: Credentials): Dispatcher => {
+    if (kept?.credentials === credentials) return kept.dispatcher;
     const fingerprint = fingerprintOf(credentials);
-    if (kept?.fingerprint === fingerprint) return kept.dispatcher;
-    const old = kept?.dispatcher;
-    kept = { fingerprint, dispatcher: createDispatcher(credentials) };
+    if (kept?.fingerprint === fingerprint) {
+      kept = { ...kept, credentials };
+      return kept.dispatcher;
+    }
+    if (kept !== undefined) retire(kept.dispatcher);
+    kept = { credentials, fingerprint, dispatcher: createDispatcher(credentials) };
     dispatchers.add(kept.dispatcher);
-    old?.close().then(
-      () => dispatchers.delete(old),
-      () => dispatchers.delete(old),
-    );
     return kept.dispatcher;
+  };
+
+  /** Lets its calls and watches end by themselves. */
+  const retire = (dispatcher: Dispatcher): void => {
+    const forget = () => dispatchers.delete(dispatcher);
+    dispatcher.close().then(forget, forget);
   };
 
   const dispatch = (request: TransportRequest, signal: AbortSignal, silenceMs: number) =>

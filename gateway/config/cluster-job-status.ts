@@ -1,4 +1,4 @@
-import { hasStatus, isConflict } from '../../core/kube/kube-error.ts';
+import { hasStatus } from '../../core/kube/kube-error.ts';
 import { cronJobs } from '../../core/kube/resources.ts';
 import type { KubeClient } from '../../core/kube/types.ts';
 import type { Logger } from '../../core/lib/log.ts';
@@ -8,17 +8,18 @@ const writeDeadlineMs = 5_000;
 
 /**
  * Writes the gateways' part of a CronJob's status by server-side apply; fields that are absent are removed. The client's
- * field manager must be the one that all gateway replicas share. A CronJob that is gone, or that was made again under
- * its old name, is left alone. Any other failure rejects with a KubeError.
+ * field manager must be the one that all gateway replicas share. A CronJob that is gone is left alone; any other failure
+ * rejects with a KubeError. The API server compares no uid in an apply of a status, so ask only for CronJobs of the
+ * Table in force: a former one of the same name would be taken for the present one.
  */
 export function createClusterJobStatus(client: Pick<KubeClient, 'applyStatus'>, log: Logger): JobStatusSink {
   return {
-    writeJobStatus: async ({ name, uid }, status) => {
-      const object = { metadata: { name, uid }, status };
+    writeJobStatus: async ({ name }, status) => {
+      const object = { metadata: { name }, status };
       try {
         await client.applyStatus(cronJobs, object, { deadlineMs: writeDeadlineMs });
       } catch (error) {
-        if (!hasStatus(error, 404) && !isConflict(error)) throw error;
+        if (!hasStatus(error, 404)) throw error;
         log.debug({ err: error, cronJob: name }, 'a CronJob is gone, its status is not written');
       }
     },

@@ -191,6 +191,10 @@ describe('credentials', () => {
     rotating.remove();
   });
 
+  it('are missing, with a cure in the message, outside a pod and without a kubeconfig', () => {
+    expect(() => createKubeClient({ fieldManager: 'tester' })).toThrow('no kubeconfig was given');
+  });
+
   it('that stay refused fail the call', async () => {
     const unauthorized = faults.status(401, 'Unauthorized');
     server.fail('get', 'one', unauthorized, unauthorized);

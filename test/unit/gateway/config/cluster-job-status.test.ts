@@ -9,27 +9,26 @@ const job = { name: 'nightly', uid: 'uid-1' };
 const status: JobStatus = { missedCount: 2, consecutiveFailures: 0, active: [], recentRuns: [], conditions: [] };
 
 describe('the status of a CronJob', () => {
-  it('is applied to exactly the object that ran', async () => {
+  it('is applied to the CronJob by its name', async () => {
     const written: unknown[] = [];
     await sinkThat((resource, object) => written.push([resource, object])).writeJobStatus(job, status);
     expect(written).toMatchObject([
       [
         { plural: 'cronjobs', group: 'talaria.dev' },
-        { metadata: job, status },
+        { metadata: { name: 'nightly' }, status },
       ],
     ]);
   });
 
-  it.each([
-    ['was deleted', { status: 404, reason: 'NotFound' }],
-    ['was made again under its name', { status: 409, reason: 'Conflict' }],
-  ])('is left alone when the object %s', async (_title, failure) => {
-    await expect(failingWith(failure).writeJobStatus(job, status)).resolves.toBeUndefined();
+  it('is left alone when the CronJob is gone', async () => {
+    const sink = failingWith({ status: 404, reason: 'NotFound' });
+    await expect(sink.writeJobStatus(job, status)).resolves.toBeUndefined();
   });
 
   it.each([
     ['the API server is away', { status: 0, reason: 'Connection' }],
     ['the write is forbidden', { status: 403, reason: 'Forbidden' }],
+    ['the status does not fit the schema', { status: 422, reason: 'Invalid' }],
   ])('is reported as not written when %s', async (_title, failure) => {
     await expect(failingWith(failure).writeJobStatus(job, status)).rejects.toBeInstanceOf(KubeError);
   });
