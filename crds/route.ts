@@ -73,10 +73,7 @@ const rule = fields(
     ),
     session: fields(
       {
-        scope: choice(
-          ['User', 'Chat'],
-          'Who shares a session: each user has one of their own, or the chat has one.',
-        ),
+        scope: choice(['User', 'Chat'], 'Who shares a session: each user has one of their own, or the chat has one.'),
       },
       'Overrides the session scopes of the agent.',
     ).optional(),

@@ -22,9 +22,9 @@ function explain(issue: Issue, value: unknown): Explanation {
     case 'invalid_value':
       return notInList(issue.values.map(String), value);
     case 'too_big':
-      return outOfBounds(`at most ${issue.maximum}`, issue.origin, value);
+      return outOfBounds(`at most ${issue.maximum}`, value);
     case 'too_small':
-      return outOfBounds(`at least ${issue.minimum}`, issue.origin, value);
+      return outOfBounds(`at least ${issue.minimum}`, value);
     case 'custom':
       if (issue.params === duplicate)
         return { reason: 'Duplicate', message: issue.message, cure: 'remove or rename one of them' };
@@ -69,7 +69,7 @@ function notInList(values: readonly string[], value: unknown): Explanation {
   };
 }
 
-function outOfBounds(bound: string, origin: string, value: unknown): Explanation {
+function outOfBounds(bound: string, value: unknown): Explanation {
   if (Array.isArray(value)) {
     const reason = bound.startsWith('at most') ? 'TooMany' : 'TooFew';
     return {
@@ -78,8 +78,7 @@ function outOfBounds(bound: string, origin: string, value: unknown): Explanation
       cure: '',
     };
   }
-  const kind = origin === 'int' ? 'a whole number' : 'a number';
-  return { reason: 'Invalid', message: `the value must be ${kind} of ${bound}, got ${shown(value)}`, cure: '' };
+  return invalid(`must be ${bound}`, value);
 }
 
 function isScalar(value: unknown): boolean {

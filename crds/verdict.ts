@@ -80,7 +80,7 @@ function oneOf<T extends string>(path: string, value: unknown, known: readonly T
     path,
     reason: 'NotSupported',
     message,
-    cure: near === undefined ? `write ${known[0] ?? ''}` : `did you mean ${near}?`,
+    cure: near === undefined ? `write ${known.join(' or ')}` : `did you mean ${near}?`,
   };
 }
 

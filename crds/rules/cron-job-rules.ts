@@ -1,4 +1,4 @@
-import { parseSchedule, ScheduleError } from '../../core/schedule/parse.ts';
+import { isKnownTimeZone, parseSchedule, ScheduleError } from '../../core/schedule/parse.ts';
 import type { CronJob } from '../cron-job.ts';
 import { type RefusedRule, refused } from './rule.ts';
 import { schedulePattern } from './schedule-pattern.ts';
@@ -37,7 +37,7 @@ export const cronJobRules: readonly RefusedRule[] = [
     kind: 'CronJob',
     at: ['spec.timeZone'],
     cel: "self != 'Local' && timestamp('2024-01-01T00:00:00Z').getHours(self) >= 0",
-    holds: (self) => timeZoneProblem(self) === undefined,
+    holds: (self) => isKnownTimeZone(self) && hasCapitals(self),
     detail: timeZoneProblem,
     message: 'timeZone must be a known IANA time zone',
     cure: 'write a name such as Europe/Berlin or UTC, with its capital letters',
@@ -105,6 +105,11 @@ export const cronJobRules: readonly RefusedRule[] = [
 /** What the parser says about the text, which is closer to it than the pattern's general message. */
 function scheduleProblem(self: string): string | undefined {
   return problemOf(() => parseSchedule(self, 'UTC'));
+}
+
+/** JavaScript takes old names such as `us/pacific` in any case and does not tell the right one; the API server does not. */
+function hasCapitals(timeZone: string): boolean {
+  return timeZone.split('/').every((part) => /^[A-Z]/.test(part));
 }
 
 function timeZoneProblem(self: string): string | undefined {

@@ -12,6 +12,7 @@ const server = (fields: object) => ({ tools: { mcpServers: [{ name: 'git', url: 
 const text64KiB = 'x'.repeat(65_536);
 
 export const agentCases: readonly VerdictCase[] = [
+  agent('a name of 41 characters', refused('metadata.name'), {}, { metadata: { name: 'n'.repeat(41) } }),
   agent('instructions without a text', refused('spec.instructions'), { instructions: {} }),
   agent(
     'instructions with two texts',
@@ -55,6 +56,8 @@ export const agentCases: readonly VerdictCase[] = [
     model({ prices: { inputPerMillion: '1', outputPerMillion: '2', currency: 'eur' } }),
   ),
   agent('a fallback without its key', refused('spec.model.fallbacks[0].apiKeySecretRef'), model({ fallbacks: [{ provider: 'openai', name: 'x' }] })),
+  agent('a compatible fallback without an address', refused('spec.model.fallbacks[0].baseURL'), model({ fallbacks: [{ provider: 'openai-compatible', name: 'x' }] })),
+  agent('a fallback to echo with an address', refused('spec.model.fallbacks[0]'), model({ fallbacks: [{ ...compatible, provider: 'echo' }] })),
   agent('five fallbacks', refused('spec.model.fallbacks'), model({ fallbacks: times(5, () => compatible) })),
   agent('a skill without a text', refused('spec.skills[0]'), { skills: [{ name: 'review' }] }),
   agent('a skill name with a slash', refused('spec.skills[0].name'), { skills: [{ name: '../review', inline: 'x' }] }),
@@ -64,6 +67,7 @@ export const agentCases: readonly VerdictCase[] = [
   agent('a turn without steps', refused('spec.tools.maxSteps'), { tools: { maxSteps: 0 } }),
   agent('an MCP server without an address', refused('spec.tools.mcpServers[0].url'), { tools: { mcpServers: [{ name: 'git' }] } }),
   agent('65 allowed tools', refused('spec.tools.mcpServers[0].allow'), server({ allow: times(65, (i) => `t${i}`) })),
+  agent('a file with two texts', refused('spec.profile.files[0]'), file({ configMapKeyRef: { name: 'a', key: 'b' } })),
   agent('a path out of the home', refused('spec.profile.files[0].path'), file({ path: '../other/SOUL.md' })),
   agent('a path with a hidden way out', refused('spec.profile.files[0].path'), file({ path: 'a/../../b' })),
   agent('an absolute path', refused('spec.profile.files[0].path'), file({ path: '/etc/passwd' })),
@@ -128,6 +132,7 @@ export const agentCases: readonly VerdictCase[] = [
   agent('an empty spec', accepted, {}),
   agent('echo', accepted, { model: { provider: 'echo', name: 'echo' } }),
   agent('a compatible server without a key', accepted, { model: compatible }),
+  agent('anthropic', accepted, { model: { provider: 'anthropic', name: 'claude', apiKeySecretRef: { name: 'anthropic', key: 'token' } } }),
   agent('openai with a proxy', accepted, model({ baseURL: 'https://proxy.example.com/v1' })),
   agent('a display name of 128 characters of two UTF-16 units each', accepted, { displayName: '🚀'.repeat(128) }),
   agent('nulls where nothing is meant', accepted, { description: null, model: null, skills: null, limits: { turnTimeoutSeconds: null } }),

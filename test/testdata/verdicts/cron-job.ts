@@ -6,9 +6,11 @@ const with_ = (fields: object) => ({ ...base, schedule: '@daily', ...fields });
 const schedule = (schedule: string, fields: object = {}) => ({ ...base, schedule, ...fields });
 const at = (at: string) => ({ ...base, at });
 const deliver = (...targets: object[]) => with_({ deliver: targets.map((target, i) => ({ name: `t${i}`, ...target })) });
+const onFailure = (target: object) => with_({ onFailure: { deliver: [{ name: 'a', ...target }] } });
 const aTarget = 'spec.deliver[0]';
 
 export const cronJobCases: readonly VerdictCase[] = [
+  job('a name of 41 characters', refused('metadata.name'), with_({}), { metadata: { name: 'n'.repeat(41) } }),
   job('schedule and at', refused('spec'), { ...base, schedule: '@daily', at: '2030-01-01T00:00:00Z' }),
   job('neither schedule nor at', refused('spec'), base),
   job('six fields', refused('spec.schedule'), schedule('0 0 * * * *')),
@@ -31,6 +33,8 @@ export const cronJobCases: readonly VerdictCase[] = [
   job('an unknown time zone', refused('spec.timeZone'), with_({ timeZone: 'Mars/Phobos' })),
   job('a time zone in small letters', refused('spec.timeZone'), with_({ timeZone: 'europe/berlin' })),
   job('a time zone with one wrong capital', refused('spec.timeZone'), with_({ timeZone: 'Europe/BERLIN' })),
+  job('an old name of a time zone in small letters', refused('spec.timeZone'), with_({ timeZone: 'us/pacific' })),
+  job('utc in small letters', refused('spec.timeZone'), with_({ timeZone: 'utc' })),
   job('the time zone of the machine', refused('spec.timeZone'), with_({ timeZone: 'Local' })),
   job('an offset as the time zone', refused('spec.timeZone'), with_({ timeZone: '+02:00' })),
   job('at without a time', refused('spec.at'), at('2030-01-01')),
@@ -70,7 +74,10 @@ export const cronJobCases: readonly VerdictCase[] = [
   job('a target without a name', refused(`${aTarget}.name`), with_({ deliver: [{ log: true }] })),
   job('17 targets', refused('spec.deliver'), deliver(...times(17, () => ({ log: true })))),
   job('a target that never expires', refused(`${aTarget}.expireAfterSeconds`), deliver({ log: true, expireAfterSeconds: 0 })),
-  job('a failure target that is nothing', refused('spec.onFailure.deliver[0]'), with_({ onFailure: { deliver: [{ name: 'a' }] } })),
+  job('a failure target that is nothing', refused('spec.onFailure.deliver[0]'), onFailure({})),
+  job('a failure target without a chat', refused('spec.onFailure.deliver[0].chatId'), onFailure({ account: 'bot' })),
+  job('a failure target with a stray thread', refused('spec.onFailure.deliver[0]'), onFailure({ log: true, threadId: '1' })),
+  job('a failure target with log: false', refused('spec.onFailure.deliver[0].log'), onFailure({ log: false })),
   job('a report after 0 failures', refused('spec.onFailure.afterConsecutive'), with_({ onFailure: { afterConsecutive: 0 } })),
   job('the own output as context', refused('spec.contextFrom'), with_({ contextFrom: [{ name: 'me' }] }), { metadata: { name: 'me' } }),
   job('nine jobs as context', refused('spec.contextFrom'), with_({ contextFrom: times(9, (i) => ({ name: `j${i}` })) })),
@@ -113,6 +120,9 @@ export const cronJobCases: readonly VerdictCase[] = [
   job('at with an offset', accepted, at('2030-01-31T09:00:00+02:00')),
   job('at that is past', accepted, at('2001-01-01T00:00:00.5Z')),
   job('an old name of a time zone', accepted, with_({ timeZone: 'Asia/Calcutta' })),
+  ...['US/Pacific', 'EST5EDT', 'GMT', 'America/Argentina/Buenos_Aires', 'America/Port-au-Prince'].map((timeZone) =>
+    job(`the time zone ${timeZone}`, accepted, with_({ timeZone })),
+  ),
   job('a time zone of the Etc area', accepted, with_({ timeZone: 'Etc/GMT+5' })),
   job('the zone UTC', accepted, with_({ timeZone: 'UTC' })),
   job('a jitter of almost a day', accepted, schedule('@daily', { jitterSeconds: 86_399 })),
