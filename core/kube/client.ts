@@ -107,7 +107,9 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
     createEvent: async (event) => {
       const reporter = { controller: fieldManager, instance: options.instance ?? fieldManager };
       const body = eventBody(event, namespace, reporter, clock.now());
-      await write('POST', events, body, {});
+      await write('POST', events, body, {}).catch((error: unknown) => {
+        if (event.key === undefined || !hasStatus(error, 409)) throw error;
+      });
     },
     namespaceUid: async () => {
       const uid = (await get(namespaces, namespace))?.metadata.uid;
@@ -167,7 +169,10 @@ function eventBody(
   nowMs: number,
 ): KubeObject & Record<string, unknown> {
   return {
-    metadata: { name: `${event.regarding.name.slice(0, 200)}.${randomBytes(8).toString('hex')}`, namespace },
+    metadata: {
+      name: `${event.regarding.name.slice(0, 200)}.${event.key ?? randomBytes(8).toString('hex')}`,
+      namespace,
+    },
     eventTime: microTime(nowMs),
     reportingController: reporter.controller,
     reportingInstance: reporter.instance,

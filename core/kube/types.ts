@@ -103,6 +103,8 @@ export interface EventFields {
   readonly action: string;
   /** For people, cut at 1,024 characters. Never a secret. */
   readonly note: string;
+  /** Part of a name. An Event about the same object with the same key is written once, for as long as it is kept. */
+  readonly key?: string | undefined;
 }
 
 export interface RawRequest extends CallOptions {
