@@ -39,7 +39,9 @@ export function parseYaml(text: string): {
   const documents = [...parseAllDocuments(text, options)] as Document.Parsed[];
   const faults = documents.flatMap(({ errors, warnings }) => [...errors, ...warnings]);
   if (faults.length > 0) return { documents: [], faults: faults.map((fault) => faultOf(fault, lines)) };
-  return { documents: documents.map((document) => readable(document, lines)), faults: [] };
+  const read = documents.map((document) => readable(document, lines));
+  const broken = read.filter((one) => 'message' in one);
+  return { documents: broken.length > 0 ? [] : read.filter((one) => 'value' in one), faults: broken };
 }
 
 /** YAML 1.1 without times, base-60 numbers and the types that JSON lacks. */
@@ -60,11 +62,14 @@ function faultOf(fault: YAMLError, lines: LineCounter): YamlFault {
 /** A document refers to itself by aliases at most this often: a few lines of them can stand for gigabytes. */
 const maxAliasCount = 1000;
 
-function readable(document: Document.Parsed, lines: LineCounter): YamlDocument {
-  return {
-    value: plain(document.toJS({ maxAliasCount })),
-    lineOf: (field) => lines.linePos(positionOf(document, field)).line,
-  };
+function readable(document: Document.Parsed, lines: LineCounter): YamlDocument | YamlFault {
+  const lineOf = (field: string) => lines.linePos(positionOf(document, field)).line;
+  try {
+    return { value: plain(document.toJS({ maxAliasCount })), lineOf };
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    return { line: lineOf(''), message: error.message, cure: 'correct the aliases of this document' };
+  }
 }
 
 /** Whole numbers that a JavaScript number holds exactly become one. */
