@@ -5,7 +5,7 @@ import { newId } from '../core/lib/id.ts';
 import type { Logger } from '../core/lib/log.ts';
 import { refuseForeign } from './admit/origin.ts';
 import { corsHeaders, preflightHeaders } from './ingress/cors.ts';
-import { errorAnswer, rawErrorResponse } from './ingress/errors.ts';
+import { type ErrorAnswer, errorAnswer, rawErrorResponse } from './ingress/errors.ts';
 import { createMethodTable } from './ingress/methods.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -41,6 +41,7 @@ export function createServer(options: ServerOptions): Server {
     keepAliveTimeout: 72_000,
     return503OnClosing: false,
     genReqId: () => `req_${newId().replaceAll('-', '')}`,
+    frameworkErrors: (error, _request, reply) => sendError(reply as unknown as FastifyReply, errorAnswer(error)),
     clientErrorHandler: (error, socket) => {
       if (socket.writable) socket.end(rawErrorResponse(error));
     },
@@ -138,8 +139,12 @@ function answerErrors(app: FastifyInstance, log: Logger): void {
     if (allow !== '') reply.header('allow', allow);
     // Closing while the client still sends would make it lose this answer; Node reads the rest and drops it.
     reply.removeHeader('connection');
-    return reply.headers(answer.headers).code(answer.status).send(answer.body);
+    return sendError(reply, answer);
   });
+}
+
+function sendError(reply: FastifyReply, answer: ErrorAnswer): FastifyReply {
+  return reply.headers(answer.headers).code(answer.status).send(answer.body);
 }
 
 function addressOf(app: FastifyInstance, host: string): string {

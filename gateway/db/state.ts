@@ -27,8 +27,8 @@ export interface State {
   readonly database: Database;
   /** Whether an Agent of this name existed and is gone. Throws `state_unavailable` when nobody could say yet. */
   readonly isRetired: (name: string) => boolean;
-  /** Whether the last look at the database succeeded. */
-  readonly isAvailable: () => boolean;
+  /** Whether the last look at the database succeeded; undefined before the first look has ended. */
+  readonly isAvailable: () => boolean | undefined;
   /** False while this replica's snapshot is behind another's for 5 s, or the database was never reached. */
   readonly mayTakeWork: () => boolean;
   /** Begins to look after the database. Rejects when the first look finds another namespace's; else resolves after it. */
@@ -84,7 +84,7 @@ export function createState(options: StateOptions): State {
       if (!prepared) throw new TalariaError('state_unavailable', 'The database cannot be used yet. Try again shortly.');
     }),
     isRetired: (name) => names.isRetired(name, tables.current()),
-    isAvailable: () => available === true,
+    isAvailable: () => available,
     mayTakeWork: () => prepared && staleness.isFresh(),
     start: async () => {
       await names.load();

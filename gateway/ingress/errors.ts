@@ -49,6 +49,8 @@ function fromServer(error: unknown): TalariaError {
   });
 }
 
+const brokenHeader = 'A header holds a control character or is malformed. Leave it out.';
+
 /** What fastify and Node's HTTP parser refuse by themselves. */
 const serverErrors: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ['body_too_large', 'The body is larger than 10 MB. Send a smaller one.'],
@@ -58,10 +60,12 @@ const serverErrors: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   ],
   FST_ERR_CTP_EMPTY_TYPE: ['invalid_request', 'The body has no type. Send Content-Type: application/json.'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['invalid_request', 'The body is not as long as Content-Length says.'],
+  FST_ERR_MAX_PARAM_LENGTH: ['not_found', 'There is nothing at this path: a part of it is too long.'],
   FST_ERR_BAD_URL: ['invalid_request', 'The path cannot be decoded. Percent-encode it.'],
   HPE_HEADER_OVERFLOW: ['invalid_header', 'The headers together are larger than 16 KiB. Send fewer.'],
-  HPE_INVALID_HEADER_TOKEN: ['invalid_header', 'A header holds a control character or is malformed. Leave it out.'],
-  HPE_INVALID_CHARACTER: ['invalid_header', 'A header holds a control character or is malformed. Leave it out.'],
+  HPE_INVALID_HEADER_TOKEN: ['invalid_header', brokenHeader],
+  HPE_CR_EXPECTED: ['invalid_header', brokenHeader],
+  HPE_LF_EXPECTED: ['invalid_header', brokenHeader],
   ERR_HTTP_REQUEST_TIMEOUT: ['invalid_request', 'The request did not arrive in time. Send it faster.'],
 };
 

@@ -5,23 +5,30 @@ import type { Metrics } from '../metrics.ts';
 export interface HealthOptions {
   readonly tables: TableHolder;
   readonly isDraining: () => boolean;
-  readonly isStateAvailable: () => boolean;
+  /** Undefined until it has been looked for. */
+  readonly isStateAvailable: () => boolean | undefined;
   readonly metrics: Metrics;
 }
 
 /**
- * `/healthz`: the process answers. `/readyz`: it has a snapshot and is not about to end; a database that is away degrades
- * and does not unready. `/metrics`: Prometheus text.
+ * `/healthz`: the process answers. `/readyz`: it has a snapshot, has looked for its database and is not about to end; a
+ * database that is away degrades and does not unready. `/metrics`: Prometheus text.
  */
 export function addHealth(app: FastifyInstance, options: HealthOptions): void {
   app.get('/healthz', () => ({ status: 'ok' }));
   app.get('/readyz', (_request, reply) => {
-    const table = options.tables.current();
-    const status = options.isDraining() ? 'draining' : table === undefined ? 'no snapshot yet' : 'ready';
-    const state = options.isStateAvailable() ? 'available' : 'unavailable';
-    return reply.code(status === 'ready' ? 200 : 503).send({ status, revision: table?.revision ?? null, state });
+    const status = readiness(options);
+    const revision = options.tables.current()?.revision ?? null;
+    const state = options.isStateAvailable() === true ? 'available' : 'unavailable';
+    return reply.code(status === 'ready' ? 200 : 503).send({ status, revision, state });
   });
   app.get('/metrics', async (_request, reply) => {
     return reply.type(options.metrics.registry.contentType).send(await options.metrics.registry.metrics());
   });
+}
+
+function readiness({ tables, isDraining, isStateAvailable }: HealthOptions): string {
+  if (isDraining()) return 'draining';
+  if (tables.current() === undefined) return 'no snapshot yet';
+  return isStateAvailable() === undefined ? 'looking for the database' : 'ready';
 }

@@ -112,7 +112,7 @@ export async function ask(
       ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
       ...headers,
     },
-    body: JSON.stringify({ model: model ?? 'talaria', messages: [{ role: 'user', content }], ...body }),
+    body: JSON.stringify({ model, messages: [{ role: 'user', content }], ...body }),
     ...(signal ? { signal } : {}),
   });
   const answer = (await response.json()) as AnswerBody;
