@@ -35,11 +35,11 @@ export const bySelectivity: readonly MatchField[] = [
 /** The sum of the weights of the fields that a match names. */
 export function specificity(match: MatchEntry): number {
   let sum = 0;
-  for (const [field, weight] of Object.entries(fieldWeights)) {
-    if (namesField(match, field as keyof MatchEntry)) sum += weight;
-  }
-  return sum;
+  for (const [field, weight] of weighted) if (match[field] !== undefined) sum += weight;
+  return match.headers?.length === 0 ? sum - fieldWeights.headers : sum;
 }
+
+const weighted = Object.entries(fieldWeights) as readonly [keyof MatchEntry, number][];
 
 /** What decides between two Routes that both match. `createdAt` is in Unix milliseconds. */
 export interface RouteRank {
@@ -82,8 +82,4 @@ export function compareAge(a: RouteRank, b: RouteRank): number {
 export function ageOf(createdAt: string): number {
   const time = Date.parse(createdAt);
   return Number.isNaN(time) ? 0 : time;
-}
-
-function namesField(match: MatchEntry, field: keyof MatchEntry): boolean {
-  return field === 'headers' ? (match.headers?.length ?? 0) > 0 : match[field] !== undefined;
 }
