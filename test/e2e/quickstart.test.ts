@@ -21,6 +21,7 @@ let dev: DevProcess;
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'talaria-quickstart-'));
   await cp(path.join(root, 'examples/quickstart'), path.join(folder, 'quickstart'), { recursive: true });
+  await hurryJobs();
   dev = await startDev([path.join(folder, 'quickstart'), '--port', '0', '--state', path.join(folder, 'state')]);
 });
 afterAll(async () => {
@@ -83,8 +84,7 @@ describe('the quick start', () => {
   });
 
   it('the job runs as its agent, and its result is printed', async () => {
-    await waitFor('the heartbeat', () => dev.output().includes('Everything is quiet.'), { timeoutMs: 60_000 });
-    expect(dev.output()).toMatch(/Everything is quiet.*/);
+    await waitFor('the heartbeat', () => dev.output().includes('Everything is quiet.'));
     expect(dev.output()).toMatch(/agent=reporter/);
   });
 
@@ -105,6 +105,14 @@ describe('the quick start', () => {
     await waitFor('every process to be gone', () => processes.every((pid) => !isAlive(pid)));
   });
 });
+
+/** The example's job, every second instead of every half minute. */
+async function hurryJobs(): Promise<void> {
+  const file = path.join(folder, 'quickstart/cron-jobs.yaml');
+  const text = await readFile(file, 'utf8');
+  expect(text).toContain('@every 30s');
+  await writeFile(file, text.replace('@every 30s', '@every 1s'));
+}
 
 async function editRoutes(edit: (text: string) => string): Promise<void> {
   const file = path.join(folder, 'quickstart/routes.yaml');
