@@ -68,7 +68,7 @@ function build(kind: Kind): SchemaNode {
   const root: SchemaNode = {
     type: 'object',
     description: spec.description ?? '',
-    required: spec.default === undefined ? ['spec'] : [],
+    ...(spec.default === undefined ? { required: ['spec'] } : {}),
     properties: {
       apiVersion: { type: 'string', description: 'Group and version of the kind: talaria.dev/v1alpha1.' },
       kind: { type: 'string', description: `The kind: ${kind}.` },
