@@ -56,10 +56,13 @@ export function createLeaseKeeper(options: LeaseOptions): LeaseKeeper {
   };
 
   const run = async () => {
+    let failures = 0;
     while (!stopping.signal.aborted) {
       pause = new AbortController();
       const lease = held ?? newLease();
       const renewed = await keep(options, lease, drop);
+      failures = renewed === 'failed' ? failures + 1 : 0;
+      if (failures === 1) options.log.warn('the lease of the worker cannot be renewed; it goes on trying');
       if (renewed === 'kept') held = lease;
       if (renewed === 'gone') drop(lease, 'it expired in the database');
       const next = AbortSignal.any([stopping.signal, pause.signal]);
@@ -103,7 +106,7 @@ function newLease(): HeldLease {
 
 /** Takes or renews the lease once. `failed`: the database did not answer, and the watchdog runs on. */
 async function keep(
-  { database, replica, sequence, clock, log }: LeaseOptions,
+  { database, replica, sequence, clock }: LeaseOptions,
   lease: HeldLease,
   drop: (lease: HeldLease, why: string) => void,
 ): Promise<'kept' | 'gone' | 'failed'> {
@@ -124,8 +127,7 @@ async function keep(
     );
     lease.watchdog = () => clearTimeout(timer);
     return 'kept';
-  } catch (error) {
-    log.warn({ error: error instanceof Error ? error.message : String(error) }, 'the lease could not be renewed');
+  } catch {
     return 'failed';
   }
 }

@@ -1,4 +1,39 @@
+import type { Clock } from '../../core/lib/clock.ts';
+import type { Logger } from '../../core/lib/log.ts';
+import { sleep } from '../../core/lib/sleep.ts';
 import type { Database } from '../db/pool.ts';
+import type { LeaseKeeper } from './lease.ts';
+import { quietly } from './quietly.ts';
+
+const reapEveryMs = 1_000;
+/** After an outage of the database, results that wait to be stored come before their runs are given up. */
+const reapAfterMs = 3_000;
+
+export interface ReaperOptions {
+  readonly database: Database;
+  readonly lease: LeaseKeeper;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Called when runs were queued again. */
+  readonly onResumed: () => void;
+}
+
+/** Settles every second what dead workers left, once this worker has held its own lease for a while. */
+export async function reapUntil(stopping: AbortSignal, options: ReaperOptions): Promise<void> {
+  const { database, lease, clock, log, onResumed } = options;
+  let held: { readonly id: string; readonly since: number } | undefined;
+  while (!stopping.aborted) {
+    await sleep(reapEveryMs, stopping);
+    const id = lease.current()?.id;
+    if (id !== held?.id) held = id === undefined ? undefined : { id, since: clock.monotonic() };
+    if (held === undefined || clock.monotonic() - held.since < reapAfterMs) continue;
+    await quietly(log, async () => {
+      const { resumed, unknown } = await reapRuns(database);
+      if (resumed + unknown > 0) log.warn({ resumed, unknown }, 'runs of dead workers were settled');
+      if (resumed > 0) onResumed();
+    });
+  }
+}
 
 /** How often a run may lose its worker before it is given up: it may be what kills the workers. */
 const maxLostAttempts = 10;
@@ -57,7 +92,8 @@ const reapStatement = `
   ),
   jobs as (
     update cron_jobs j
-    set consecutive_failures = consecutive_failures + f.failed, status_version = status_version + 1
+    set consecutive_failures = consecutive_failures + f.failed, status_version = status_version + 1,
+        status_urgent = status_urgent or (f.failed > 0 and status_healthy <> 'RunFailed')
     from failures f where j.uid = f.job_uid
   )
   select (select count(*) from resumed) as resumed, (select count(*) from ended where status = 'unknown') as unknown`;

@@ -115,7 +115,7 @@ create table deliveries (
   -- What must arrive in order: one chat, or one webhook target. Only its head is sent.
   line text not null,
   seq bigint generated always as identity,
-  kind text not null check (kind in ('webhook', 'log')),
+  kind text not null check (kind in ('webhook', 'log', 'account')),
   destination jsonb not null,
   data jsonb not null,
   status text not null check (status in

@@ -1,0 +1,16 @@
+/**
+ * What is known of one attempt to send.
+ *
+ * `sent`: the target has it. `not-sent`: the target certainly has not; `final` when trying again is pointless.
+ * `ambiguous`: it may have it, which a target with an idempotency key may be sent again.
+ */
+export type SendResult =
+  | { readonly kind: 'sent' }
+  | {
+      readonly kind: 'not-sent';
+      readonly error: string;
+      readonly final: boolean;
+      /** How long the target asked to wait. */
+      readonly retryAfterMs?: number | undefined;
+    }
+  | { readonly kind: 'ambiguous'; readonly error: string };

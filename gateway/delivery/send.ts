@@ -1,0 +1,147 @@
+import { Agent, type Dispatcher } from 'undici';
+import type { Clock } from '../../core/lib/clock.ts';
+import { toWire } from '../../core/lib/id.ts';
+import type { Logger } from '../../core/lib/log.ts';
+import { sleep } from '../../core/lib/sleep.ts';
+import type { Table } from '../config/table.ts';
+import type { Database } from '../db/pool.ts';
+import { type EgressPolicy, guardedConnector } from '../egress.ts';
+import type { LeaseKeeper } from '../runs/lease.ts';
+import { quietly } from '../runs/quietly.ts';
+import { untilStored } from '../runs/until-stored.ts';
+import { type ClaimedDelivery, claimDeliveries } from './claim-deliveries.ts';
+import { judge, recordVerdict } from './record.ts';
+import type { SendResult } from './send-result.ts';
+import { signingSecrets } from './signing-secrets.ts';
+import { sendToLog } from './targets/log.ts';
+import { sendWebhook } from './targets/webhook.ts';
+
+/** Sends what runs left in the outbox. */
+export interface Sender {
+  readonly start: () => void;
+  /** Looks for deliveries at once; to be called when outbox rows were stored. */
+  readonly nudge: () => void;
+  /** Takes nothing more and waits for what is being sent, at most `budgetMs`; the rest is sent by others. */
+  readonly stop: (budgetMs: number) => Promise<void>;
+}
+
+export interface SenderOptions {
+  readonly database: Database;
+  readonly lease: LeaseKeeper;
+  readonly table: () => Table | undefined;
+  /** Which addresses webhooks may reach. */
+  readonly egress: EgressPolicy;
+  /** False while this replica's snapshot is too old to take background work. */
+  readonly mayWork: () => boolean;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const lookEveryMs = 200;
+/** How many deliveries are sent at once, each of another line. */
+const concurrency = 128;
+const connectTimeoutMs = 5_000;
+
+/** Makes a Sender. Every replica has one; the rows in `sending` keep them off each other's lines. */
+export function createSender(options: SenderOptions): Sender {
+  const dispatcher = new Agent({
+    connect: guardedConnector(options.egress, connectTimeoutMs),
+    keepAliveTimeout: 10_000,
+  });
+  const stopping = new AbortController();
+  const gaveUp = new AbortController();
+  const sending = new Set<Promise<void>>();
+  let loop: Promise<void> | undefined;
+  let pause = new AbortController();
+  let nudged = false;
+
+  const nudge = () => {
+    nudged = true;
+    pause.abort();
+  };
+
+  const take = async (): Promise<void> => {
+    const held = options.lease.current();
+    const table = options.table();
+    const free = concurrency - sending.size;
+    if (free <= 0 || held === undefined || table === undefined || !options.mayWork()) return;
+    const { deliveries, leaseExpired } = await claimDeliveries(options.database, held.id, free);
+    if (leaseExpired) options.lease.lost(held);
+    for (const delivery of deliveries) {
+      const done = sendOne(options, dispatcher, table, delivery, gaveUp.signal).finally(() => {
+        sending.delete(done);
+        nudge();
+      });
+      sending.add(done);
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      pause = new AbortController();
+      nudged = false;
+      await quietly(options.log, take);
+      if (!nudged) await sleep(lookEveryMs, AbortSignal.any([stopping.signal, pause.signal]));
+    }
+  };
+
+  return {
+    start: () => {
+      loop ??= run();
+    },
+    nudge,
+    stop: async (budgetMs) => {
+      stopping.abort();
+      await loop;
+      const timer = setTimeout(() => gaveUp.abort(new Error('the gateway is stopping')), budgetMs);
+      await Promise.all(sending);
+      clearTimeout(timer);
+      await dispatcher.destroy();
+    },
+  };
+}
+
+/** Sends once and records what came of it. Throws nothing: what cannot be recorded is sent again under the same id. */
+async function sendOne(
+  options: SenderOptions,
+  dispatcher: Dispatcher,
+  table: Table,
+  delivery: ClaimedDelivery,
+  signal: AbortSignal,
+): Promise<void> {
+  const { database, log } = options;
+  await quietly(log, async () => {
+    const result = await sendTo(options, dispatcher, table, delivery, signal);
+    const verdict = judge(result, delivery.attempt);
+    if (verdict.status !== 'sent') {
+      const about = { delivery: delivery.id, agent: delivery.agent, target: delivery.target, error: verdict.error };
+      log.warn({ ...about, status: verdict.status, attempt: delivery.attempt }, 'a delivery was not sent');
+    }
+    await untilStored(() => recordVerdict(database, delivery, verdict), signal);
+  });
+}
+
+async function sendTo(
+  { clock, log }: SenderOptions,
+  dispatcher: Dispatcher,
+  table: Table,
+  { id, agent, agentUid, jobUid, target, destination, body }: ClaimedDelivery,
+  signal: AbortSignal,
+): Promise<SendResult> {
+  const uid = table.agents.get(agent)?.uid;
+  if (uid !== undefined && uid !== agentUid) {
+    return { kind: 'not-sent', error: 'agent_replaced: the Agent was deleted and made again', final: true };
+  }
+  if (destination.kind === 'log') return sendToLog(log, toWire('dlv', id), body);
+  const { webhook } = destination;
+  const secrets = signingSecrets(table, jobUid, target, webhook);
+  if (secrets === undefined) return { kind: 'not-sent', error: 'its signing secret is missing', final: false };
+  return await sendWebhook(dispatcher, {
+    url: webhook.url,
+    id: toWire('dlv', id),
+    body: JSON.stringify(body),
+    secrets,
+    now: clock.now(),
+    signal,
+  });
+}

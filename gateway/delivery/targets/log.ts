@@ -1,0 +1,9 @@
+import type { Logger } from '../../../core/lib/log.ts';
+import type { DeliveryBody } from '../outbox.ts';
+import type { SendResult } from '../send-result.ts';
+
+/** Writes a result to the gateway's log, as one line. */
+export function sendToLog(log: Logger, id: string, { data }: DeliveryBody): SendResult {
+  log.info({ delivery: id, ...data }, 'delivered to the log');
+  return { kind: 'sent' };
+}

@@ -1,0 +1,59 @@
+import type { Database } from '../db/pool.ts';
+import { type AttemptResult, attemptRun, type ExecuteOptions } from './attempt.ts';
+import { finishRun, queueAgain } from './finish-run.ts';
+import type { JobRun } from './job-run.ts';
+import { untilStored } from './until-stored.ts';
+
+/**
+ * Executes one claimed run as its own Agent, from preflight to its stored end, and never throws. `signal` aborts with
+ * StopRequested when the run is to be cancelled, and with anything else when the worker may not go on: then nothing is
+ * written and the run is left to be reaped. `gaveUp` ends the attempts to store what came of the run.
+ */
+export async function executeRun(
+  options: ExecuteOptions,
+  run: JobRun,
+  signal: AbortSignal,
+  gaveUp: AbortSignal,
+): Promise<void> {
+  const { log } = options;
+  const about = { run: run.id, agent: run.agent, cronJob: run.input.job.name, attempt: run.attempt };
+  try {
+    const result = await attemptRun(options, run, signal);
+    if (result.kind === 'failed') log.warn({ ...about, err: result.failure }, 'a scheduled run failed');
+    const stored = await untilStored(() => store(options.database, run, result), gaveUp);
+    if (stored === 'lost') log.warn(about, 'a run ended after it was taken from this worker; nothing of it is sent');
+  } catch (error) {
+    log.error({ ...about, err: error }, 'what came of a scheduled run could not be stored');
+  }
+}
+
+async function store(database: Database, run: JobRun, result: AttemptResult): Promise<string> {
+  switch (result.kind) {
+    case 'abandoned':
+      return 'abandoned';
+    case 'ended':
+      return await finishRun(database, run, result.ending);
+    case 'failed':
+      return await storeFailure(database, run, result);
+    case 'busy':
+      await queueAgain(database, run, { delaySeconds: busySeconds, sameAttempt: true });
+      return 'queued';
+  }
+}
+
+/** How long a run waits for the other run of its named session before it looks again. */
+const busySeconds = 2;
+const longestBackoffSeconds = 3_600;
+
+/** Another attempt of the same run, only while no call of a model or a tool was made. */
+async function storeFailure(
+  database: Database,
+  run: JobRun,
+  { failure, effects, ending }: Extract<AttemptResult, { kind: 'failed' }>,
+): Promise<string> {
+  if (effects || run.attempt >= run.maxAttempts) return await finishRun(database, run, ending);
+  const { backoffSeconds } = run.input.job.retry;
+  const delaySeconds = Math.min(backoffSeconds * 2 ** (run.attempt - 1), longestBackoffSeconds);
+  await queueAgain(database, run, { delaySeconds, sameAttempt: false, failure });
+  return 'queued';
+}

@@ -1,0 +1,191 @@
+import { newId } from '../../core/lib/id.ts';
+import type { Usage } from '../agent/models/port.ts';
+import type { Database } from '../db/pool.ts';
+import type { OutboxRow } from '../delivery/outbox.ts';
+import type { MessageItem } from '../sessions/items.ts';
+import { storable, storableText } from '../sessions/storable.ts';
+import type { JobRun } from './job-run.ts';
+
+/** How a scheduled run ends, and what it sends. */
+export type JobRunEnding =
+  | {
+      readonly status: 'completed';
+      readonly text: string;
+      readonly items: readonly MessageItem[];
+      readonly usage: Usage;
+      readonly model: string;
+      readonly outbox: readonly OutboxRow[];
+    }
+  | {
+      readonly status: 'failed';
+      readonly code: string;
+      readonly message: string;
+      /** Sent when the job has failed `onFailure.afterConsecutive` times in a row. */
+      readonly outbox: readonly OutboxRow[];
+    }
+  | { readonly status: 'cancelled' };
+
+/**
+ * Ends a run in one statement: result, what was said, outbox rows, and the job's failures, pause and status. Only the
+ * worker and attempt that hold the run may end it; a run that was asked to stop ends as cancelled and sends nothing.
+ * Gives the status that the run has now, or `lost`: then the result is kept with the run, if it has none, and never sent.
+ */
+export async function finishRun(
+  database: Database,
+  run: JobRun,
+  ending: JobRunEnding,
+): Promise<'completed' | 'failed' | 'cancelled' | 'lost'> {
+  const done = ending.status === 'completed' ? ending : undefined;
+  const failed = ending.status === 'failed' ? ending : undefined;
+  const { onFailure, session } = run.input.job;
+  const text = done === undefined ? null : storableText(done.text);
+  const { rows } = await database.prepared<{ status: 'completed' | 'failed' | 'cancelled' }>(
+    'finish-run',
+    finishStatement,
+    [
+      run.id,
+      run.worker,
+      run.attempt,
+      ending.status,
+      text,
+      done === undefined ? null : JSON.stringify(done.usage),
+      done?.model ?? null,
+      failed?.code ?? null,
+      failed === undefined ? null : storableText(failed.message),
+      JSON.stringify(done === undefined ? [] : storable(done.items)),
+      JSON.stringify(ending.status === 'cancelled' ? [] : storable(ending.outbox)),
+      onFailure.afterConsecutive,
+      onFailure.suspendAfter ?? null,
+      session.type === 'Isolated',
+    ],
+  );
+  const status = rows[0]?.status;
+  if (status === undefined && text !== null) await database.query(keepLateResult, [run.id, text]);
+  return status ?? 'lost';
+}
+
+/** Why and when a run is queued again. */
+export interface QueueAgain {
+  readonly delaySeconds: number;
+  /** True when the run only waited: it does not count as an attempt. */
+  readonly sameAttempt: boolean;
+  readonly failure?: { readonly code: string; readonly message: string };
+}
+
+/** Puts a run that had no effect yet back in the queue. Does nothing when the run was taken or asked to stop. */
+export async function queueAgain(database: Database, run: JobRun, again: QueueAgain): Promise<void> {
+  await database.query(queueAgainStatement, [
+    run.id,
+    run.worker,
+    run.attempt,
+    again.delaySeconds,
+    again.sameAttempt ? 1 : 0,
+    again.failure?.code ?? null,
+    again.failure === undefined ? null : storableText(again.failure.message),
+  ]);
+}
+
+/**
+ * Records that a model is about to be called, and makes the session of an isolated run. False: the run was taken from
+ * this worker or asked to stop, and no call may be made.
+ */
+export async function recordEffects(
+  database: Database,
+  run: JobRun,
+  sessionName: string | undefined,
+): Promise<boolean> {
+  const { rowCount } = await database.prepared('record-effects', effectsStatement, [
+    run.id,
+    run.worker,
+    run.attempt,
+    sessionName === undefined ? null : newId(),
+    sessionName ?? '',
+  ]);
+  return rowCount === 1;
+}
+
+const effectsStatement = `
+  with begun as (
+    update runs set effects_started = true, session_id = coalesce($4, session_id)
+    where id = $1 and worker = $2 and attempt = $3 and status = 'running'
+    returning agent, agent_uid, job_uid
+  ),
+  session as (
+    insert into sessions (id, agent, agent_uid, platform, principal, name)
+    select $4, agent, agent_uid, 'cron', job_uid, $5 from begun where $4::uuid is not null
+  )
+  select from begun`;
+
+const queueAgainStatement = `
+  with queued as (
+    update runs
+    set status = 'queued', worker = null, start_after = talaria_now() + make_interval(secs => $4),
+        attempt = attempt - $5, error_code = $6, error_message = $7
+    where id = $1 and worker = $2 and attempt = $3 and status = 'running' and not effects_started
+    returning job_uid
+  )
+  update cron_jobs j set status_version = status_version + 1 from queued where j.uid = queued.job_uid`;
+
+const keepLateResult = `update runs set output_text = $2 where id = $1 and status = 'unknown' and output_text is null`;
+
+const finishStatement = `
+  with held as (
+    select id, status from runs
+    where id = $1 and worker = $2 and attempt = $3 and status in ('running', 'waiting_for_approval', 'stopping')
+    for update
+  ),
+  ended as (
+    update runs r
+    set status = case when held.status = 'stopping' then 'cancelled' else $4 end, output_text = $5, usage = $6,
+        model = $7, finished_at = talaria_now(),
+        error_code = case when held.status = 'stopping' then r.error_code else $8 end,
+        error_message = case when held.status = 'stopping' then r.error_message else $9 end
+    from held where r.id = held.id
+    returning r.id, r.job_uid, r.status, r.session_id, r.agent, r.agent_uid, r.slot
+  ),
+  job as (
+    update cron_jobs j
+    set consecutive_failures = case e.status when 'completed' then 0 when 'failed' then j.consecutive_failures + 1
+          else j.consecutive_failures end,
+        last_succeeded = case when e.status = 'completed' then greatest(j.last_succeeded, e.slot)
+          else j.last_succeeded end,
+        paused_reason = case when pauses.now then 'Failures' else j.paused_reason end,
+        next_start = case when pauses.now then null else j.next_start end,
+        next_slot = case when pauses.now then null else j.next_slot end,
+        status_version = j.status_version + 1,
+        status_urgent = j.status_urgent or pauses.now
+          or (e.status = 'completed' and j.status_healthy <> 'Healthy')
+          or (e.status = 'failed' and j.status_healthy <> 'RunFailed')
+    from ended e, lateral (
+      select e.status = 'failed' and $13::integer is not null and j.gone_at is null and j.paused_reason is null
+        and j.consecutive_failures + 1 >= $13 as now
+    ) pauses
+    where j.uid = e.job_uid
+    returning j.consecutive_failures
+  ),
+  session as (
+    update sessions s
+    set last_seq = s.last_seq + jsonb_array_length(new.items), last_active_at = talaria_now(),
+        ended_at = case when $14 then talaria_now() end
+    from ended e, lateral (select case e.status when 'completed' then $10::jsonb else '[]' end as items) new
+    where s.id = e.session_id
+    returning s.id, s.agent, s.last_seq - jsonb_array_length(new.items) as before, new.items
+  ),
+  said as (
+    insert into items (session_id, seq, agent, run_id, type, data)
+    select session.id, session.before + item.ordinality, session.agent, $1, item.value ->> 'type', item.value
+    from session, jsonb_array_elements(session.items) with ordinality as item
+  ),
+  outbox as (
+    insert into deliveries (id, run_id, agent, agent_uid, job_uid, target, part, parts, line, kind, destination, data,
+      status, last_error, expires_at)
+    select d.id, e.id, e.agent, e.agent_uid, e.job_uid, d.target, d.part, d.parts, d.line, d.kind, d.destination, d.data,
+      d.status, d.last_error, talaria_now() + make_interval(secs => d.expire_after_seconds)
+    from ended e
+    cross join jsonb_to_recordset($11) as d(id uuid, target text, part integer, parts integer, line text, kind text,
+      destination jsonb, data jsonb, status text, last_error text, expire_after_seconds integer)
+    left join job on true
+    where e.status = 'completed' or (e.status = 'failed' and coalesce(job.consecutive_failures, $12) >= $12)
+    on conflict (run_id, target, part) do nothing
+  )
+  select status from ended`;

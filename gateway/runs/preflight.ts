@@ -1,0 +1,32 @@
+import { type Resolution, resolveJob } from '../../core/route/resolve.ts';
+import type { DeliverTarget } from '../../core/snapshot/schema.ts';
+import type { Table } from '../config/table.ts';
+import { signingSecrets, type TargetId } from '../delivery/signing-secrets.ts';
+import type { JobRun } from './job-run.ts';
+import { RunFailure } from './run-failure.ts';
+
+/**
+ * Checks before money is spent that the run's own Agent serves and that prompt and targets can be used. Throws RunFailure.
+ * The run never becomes another agent's: an Agent that was deleted and made again under the name has another uid.
+ */
+export function preflight(run: JobRun, table: Table): Resolution {
+  const { job } = run.input;
+  const resolution = resolveJob(table.routes, { ...job, agent: run.agent });
+  if (resolution.kind === 'refused') throw new RunFailure(resolution.code, resolution.message);
+  if (resolution.agent.uid !== run.agentUid) {
+    throw new RunFailure('agent_replaced', `Agent "${run.agent}" was deleted and made again after the run was started`);
+  }
+  if (job.unresolved !== undefined) throw unresolved(`its references are not resolved (${job.unresolved})`);
+  for (const target of job.deliver) checkSecret(run, `deliver/${target.name}`, target, table);
+  for (const target of job.onFailure.deliver) checkSecret(run, `failure/${target.name}`, target, table);
+  return resolution;
+}
+
+function checkSecret(run: JobRun, id: TargetId, { webhook }: DeliverTarget, table: Table): void {
+  if (webhook === undefined || signingSecrets(table, run.jobUid, id, webhook) !== undefined) return;
+  throw unresolved(`the signing secret of target ${id} is missing`);
+}
+
+function unresolved(what: string): RunFailure {
+  return new RunFailure('refs_not_resolved', `${what}; see the condition ResolvedRefs of the CronJob`);
+}

@@ -1,0 +1,111 @@
+import type { Clock } from '../../core/lib/clock.ts';
+import type { Logger } from '../../core/lib/log.ts';
+import { sleep } from '../../core/lib/sleep.ts';
+import type { RunTurn } from '../agent/turn.ts';
+import type { Table } from '../config/table.ts';
+import type { Database } from '../db/pool.ts';
+import { StopRequested } from './attempt.ts';
+import { claimRuns } from './claim.ts';
+import { executeRun } from './execute.ts';
+import type { JobRun } from './job-run.ts';
+import type { LeaseKeeper, WorkerLease } from './lease.ts';
+import { quietly } from './quietly.ts';
+import { reapUntil } from './reap.ts';
+
+/** Takes background runs and executes them. */
+export interface Worker {
+  readonly start: () => void;
+  /** Looks for runs at once; to be called when some were queued. */
+  readonly nudge: () => void;
+  /** Takes no more runs and waits for those under way, at most `budgetMs`; the rest is left to other workers. */
+  readonly stop: (budgetMs: number) => Promise<void>;
+}
+
+export interface WorkerOptions {
+  readonly database: Database;
+  readonly lease: LeaseKeeper;
+  readonly table: () => Table | undefined;
+  readonly runTurn: RunTurn;
+  /** False while this replica's snapshot is too old to take background work. */
+  readonly mayWork: () => boolean;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** How many runs are executed at once; default 64. */
+  readonly concurrency?: number;
+  /** Called after the end of a run was stored, and its outbox rows with it. */
+  readonly onFinished: () => void;
+}
+
+const lookEveryMs = 250;
+
+/** Makes a Worker. */
+export function createWorker(options: WorkerOptions): Worker {
+  const { lease, clock, log } = options;
+  let lookedForStops = clock.monotonic();
+  const stopping = new AbortController();
+  const gaveUp = new AbortController();
+  const active = new Map<string, { readonly controller: AbortController; readonly done: Promise<void> }>();
+  const loops: Promise<void>[] = [];
+  let pause = new AbortController();
+  let nudged = false;
+
+  const nudge = () => {
+    nudged = true;
+    pause.abort();
+  };
+
+  const execute = (run: JobRun, held: WorkerLease, table: Table) => {
+    const controller = new AbortController();
+    const signal = AbortSignal.any([held.signal, gaveUp.signal, controller.signal]);
+    const done = executeRun({ ...options, table }, run, signal, gaveUp.signal).finally(() => {
+      active.delete(run.id);
+      options.onFinished();
+      nudge();
+    });
+    active.set(run.id, { controller, done });
+  };
+
+  const take = async (): Promise<void> => {
+    const free = (options.concurrency ?? 64) - active.size;
+    const held = lease.current();
+    const table = options.table();
+    if (free <= 0 || held === undefined || table === undefined || !options.mayWork()) return;
+    const { runs, leaseExpired } = await claimRuns(options.database, held.id, table.sequence, free);
+    if (leaseExpired) lease.lost(held);
+    for (const run of runs) execute(run, held, table);
+  };
+
+  const stopAsked = async (): Promise<void> => {
+    if (active.size === 0 || clock.monotonic() - lookedForStops < lookEveryMs) return;
+    lookedForStops = clock.monotonic();
+    const { rows } = await options.database.query<{ id: string }>(
+      `select id from runs where id = any($1) and status = 'stopping'`,
+      [[...active.keys()]],
+    );
+    for (const { id } of rows) active.get(id)?.controller.abort(new StopRequested('the run was asked to stop'));
+  };
+
+  const work = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      pause = new AbortController();
+      nudged = false;
+      await quietly(log, take);
+      await quietly(log, stopAsked);
+      if (!nudged) await sleep(lookEveryMs, AbortSignal.any([stopping.signal, pause.signal]));
+    }
+  };
+
+  return {
+    start: () => {
+      if (loops.length === 0) loops.push(work(), reapUntil(stopping.signal, { ...options, onResumed: nudge }));
+    },
+    nudge,
+    stop: async (budgetMs) => {
+      stopping.abort();
+      await Promise.all(loops);
+      const timer = setTimeout(() => gaveUp.abort(new Error('the gateway is stopping')), budgetMs);
+      await Promise.all([...active.values()].map(({ done }) => done));
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,98 @@
+import type { Clock } from '../../core/lib/clock.ts';
+import { newId } from '../../core/lib/id.ts';
+import { canonicalJson } from '../../core/lib/json.ts';
+import type { Logger } from '../../core/lib/log.ts';
+import { sleep } from '../../core/lib/sleep.ts';
+import type { JobStatusSink } from '../config/source.ts';
+import type { Database } from '../db/pool.ts';
+import { quietly } from '../runs/quietly.ts';
+import { type PendingStatus, readPendingStatuses } from './job-facts.ts';
+import { buildStatus, healthyReason } from './status.ts';
+
+/** Writes the gateways' part of the status of CronJobs. */
+export interface StatusWriter {
+  readonly start: () => void;
+  readonly stop: () => Promise<void>;
+}
+
+export interface StatusWriterOptions {
+  readonly database: Database;
+  readonly sink: JobStatusSink;
+  readonly mayWork: () => boolean;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const lookEveryMs = 1_000;
+/** At most this many writes a second; one per job in 30 s, and 3 s when its outcome or its spec changed. */
+const limits = { limit: 20, ordinarySeconds: 30, urgentSeconds: 3 };
+const leaseName = 'job-status';
+const leaseSeconds = 10;
+
+/** Makes a StatusWriter. One replica at a time writes, by a lease in the database. */
+export function createStatusWriter({ database, sink, mayWork, clock, log }: StatusWriterOptions): StatusWriter {
+  const stopping = new AbortController();
+  const self = newId();
+  let loop: Promise<void> | undefined;
+
+  const write = async (pending: PendingStatus): Promise<void> => {
+    const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    const status = buildStatus(pending.facts, pending.written, now);
+    const same = pending.written !== undefined && canonicalJson(status) === canonicalJson(pending.written);
+    let version = pending.version;
+    try {
+      if (!same) await sink.writeJobStatus({ name: pending.name, uid: pending.uid }, status);
+    } catch (error) {
+      // Not written: the version stays behind, and the next try is no sooner than any other write of the job.
+      version = '0';
+      log.warn(
+        { cronJob: pending.name, err: error },
+        'the status of a CronJob could not be written; tried again later',
+      );
+    }
+    const stored = version === '0' ? null : JSON.stringify(status);
+    await database.query(writtenStatement, [pending.uid, version, stored, healthyReason(status)]);
+  };
+
+  const look = async (): Promise<void> => {
+    if (!mayWork() || !(await holdLease(database, self))) return;
+    const pending = await readPendingStatuses(database, limits);
+    await Promise.all(pending.map(write));
+  };
+
+  const run = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await quietly(log, look);
+      await sleep(lookEveryMs, stopping.signal);
+    }
+    await quietly(log, () => database.query('delete from leases where name = $1 and worker = $2', [leaseName, self]));
+  };
+
+  return {
+    start: () => {
+      loop ??= run();
+    },
+    stop: async () => {
+      stopping.abort();
+      await loop;
+    },
+  };
+}
+
+async function holdLease(database: Database, self: string): Promise<boolean> {
+  const { rowCount } = await database.prepared('hold-lease', leaseStatement, [leaseName, self, leaseSeconds]);
+  return rowCount === 1;
+}
+
+const leaseStatement = `
+  insert into leases (name, worker, lease_until) values ($1, $2, talaria_now() + make_interval(secs => $3))
+  on conflict (name) do update set worker = excluded.worker, lease_until = excluded.lease_until
+  where leases.worker = excluded.worker or leases.lease_until <= talaria_now()
+  returning name`;
+
+const writtenStatement = `
+  update cron_jobs
+  set status_written = greatest(status_written, $2::bigint), status_written_at = talaria_now(),
+      status = coalesce($3, status), status_healthy = case when $3::jsonb is null then status_healthy else $4 end,
+      status_urgent = status_urgent and status_version > $2::bigint
+  where uid = $1`;
