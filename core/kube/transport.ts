@@ -195,12 +195,13 @@ async function* chunksOf(
   }
 }
 
+/** The text stays out of the message, and so does the parser's own error, which quotes it: it may be a Secret's. */
 function parseAnswer(request: TransportRequest, text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (cause) {
-    const message = `${titleOf(request)}: the answer is not JSON: ${text.slice(0, 100)}`;
-    throw new KubeError({ status: 0, reason: 'BadAnswer', message, cause });
+  } catch {
+    const message = `${titleOf(request)}: the answer is not JSON (${text.length} characters)`;
+    throw new KubeError({ status: 0, reason: 'BadAnswer', message });
   }
 }
 

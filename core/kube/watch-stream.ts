@@ -48,10 +48,10 @@ function eventOf<T extends KubeObject>(line: string): WatchEvent<T> | undefined 
   if (line === '') return undefined;
   const { type, object } = parseLine(line);
   if (type === 'ERROR') throw errorOf(object);
-  if (!isObject<T>(object)) throw badAnswer(`an event without an object: ${line.slice(0, 100)}`);
+  if (!isObject<T>(object)) throw badAnswer('an event without an object');
   if (type === 'BOOKMARK') return { type: 'bookmark', resourceVersion: object.metadata.resourceVersion ?? '' };
   if (type === 'ADDED' || type === 'MODIFIED' || type === 'DELETED') return { type: types[type], object };
-  throw badAnswer(`an event of unknown type: ${line.slice(0, 100)}`);
+  throw badAnswer(`an event of the unknown type ${String(type).slice(0, 20)}`);
 }
 
 function parseLine(line: string): RawEvent {
@@ -61,7 +61,7 @@ function parseLine(line: string): RawEvent {
   } catch {
     // Falls through to the one error below.
   }
-  throw badAnswer(`a line that is not an event: ${line.slice(0, 100)}`);
+  throw badAnswer(`a line that is not an event (${line.length} characters)`);
 }
 
 /** What comes from the API server has been validated there; only the metadata that we rely on is looked at. */

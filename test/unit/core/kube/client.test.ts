@@ -4,13 +4,21 @@ import type { ServerResponse } from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createKubeClient } from '../../../../core/kube/client.ts';
 import { isConflict, isExpired, KubeError } from '../../../../core/kube/kube-error.ts';
 import { type ConfigMap, configMaps, kubeResource } from '../../../../core/kube/resources.ts';
 import type { KubeClient, WatchEvent } from '../../../../core/kube/types.ts';
 import { waitFor } from '../../../harness/wait-for.ts';
-import { type FakeApiServer, fakeNamespace, faults, sendJson, startFakeApiServer } from './fake-api-server.ts';
+import {
+  type FakeApiServer,
+  type Fault,
+  fakeNamespace,
+  faults,
+  sendJson,
+  startFakeApiServer,
+} from './fake-api-server.ts';
 
 let server: FakeApiServer;
 let client: KubeClient;
@@ -134,6 +142,14 @@ describe('a failed call', () => {
   ])('names %s', async (_title, fault, reason) => {
     server.fail('get', 'one', fault);
     await expect(client.get(configMaps, 'one')).rejects.toMatchObject({ status: 0, reason, terminal: false });
+  });
+
+  it('never quotes what it could not read, for it may be a Secret', async () => {
+    const torn: Fault = (response) => response.writeHead(200).end('{"data":{"key":"c2VjcmV0');
+    server.fail('get', 'one', torn);
+    const error = await client.get(configMaps, 'one').catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ reason: 'BadAnswer' });
+    expect(inspect(error)).not.toContain('c2VjcmV0');
   });
 
   it('ends at its deadline when the server never answers, or answers too slowly', async () => {

@@ -102,7 +102,7 @@ export const anyContent: fc.Arbitrary<SnapshotContent> = fc
     paddingBytes: fc.constantFrom(0, 0, 300_000),
   })
   .map(({ agents, routes, jobs, keys, texts, paddingBytes }) => {
-    const all = texts.map((text) => text + 'x'.repeat(paddingBytes));
+    const all = texts.map((text, index) => text + 'x'.repeat(index === 0 ? paddingBytes : 0));
     const hashOf = (index: number) => sha256(all[index % all.length] ?? '');
     const contents = {
       agents: agents.map((name, index) => agentEntry(name, { instructions: hashOf(index) })).sort(byName),
