@@ -128,6 +128,10 @@ const queueAgainStatement = `
 
 const keepLateResult = `update runs set output_text = $2 where id = $1 and status = 'unknown' and output_text is null`;
 
+/** `suspendAfter` failures in a row pause the job; without a bound the comparison is null. */
+const pausesNow = `coalesce(e.status = 'failed' and j.gone_at is null and j.paused_reason is null
+  and j.consecutive_failures + 1 >= $13::integer, false)`;
+
 const finishStatement = `
   with held as (
     select id, status from runs
@@ -149,18 +153,14 @@ const finishStatement = `
           else j.consecutive_failures end,
         last_succeeded = case when e.status = 'completed' then greatest(j.last_succeeded, e.slot)
           else j.last_succeeded end,
-        paused_reason = case when pauses.now then 'Failures' else j.paused_reason end,
-        next_start = case when pauses.now then null else j.next_start end,
-        next_slot = case when pauses.now then null else j.next_slot end,
+        paused_reason = case when ${pausesNow} then 'Failures' else j.paused_reason end,
+        next_start = case when ${pausesNow} then null else j.next_start end,
+        next_slot = case when ${pausesNow} then null else j.next_slot end,
         status_version = j.status_version + 1,
-        status_urgent = j.status_urgent or pauses.now
+        status_urgent = j.status_urgent or ${pausesNow}
           or (e.status = 'completed' and j.status_healthy <> 'Healthy')
           or (e.status = 'failed' and j.status_healthy <> 'RunFailed')
-    from ended e, lateral (
-      select e.status = 'failed' and $13::integer is not null and j.gone_at is null and j.paused_reason is null
-        and j.consecutive_failures + 1 >= $13 as now
-    ) pauses
-    where j.uid = e.job_uid
+    from ended e where j.uid = e.job_uid
     returning j.consecutive_failures
   ),
   session as (

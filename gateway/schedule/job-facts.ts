@@ -52,7 +52,7 @@ const statement = `
   from cron_jobs j
   where j.status_version > j.status_written and j.gone_at is null
     and (j.status_written_at is null
-      or j.status_written_at <= talaria_now() - make_interval(secs => case when j.status_urgent then $1 else $2 end))
+      or j.status_written_at <= talaria_now() - make_interval(secs => case when j.status_urgent then $1::integer else $2 end))
   order by j.status_urgent desc, j.status_written_at nulls first
   limit $3`;
 

@@ -1,0 +1,91 @@
+import { Registry } from 'prom-client';
+import { systemClock } from '../../../core/lib/clock.ts';
+import { createLogger, type Logger } from '../../../core/lib/log.ts';
+import { createModels } from '../../../gateway/agent/models/models.ts';
+import { createTurnRunner, type RunTurn } from '../../../gateway/agent/turn.ts';
+import type { JobStatus, JobStatusSink } from '../../../gateway/config/source.ts';
+import type { Table } from '../../../gateway/config/table.ts';
+import { createDatabase, type Database } from '../../../gateway/db/pool.ts';
+import { createSender } from '../../../gateway/delivery/send.ts';
+import { createEgressPolicy } from '../../../gateway/egress.ts';
+import { createMetrics } from '../../../gateway/metrics.ts';
+import { createLeaseKeeper } from '../../../gateway/runs/lease.ts';
+import { createWorker } from '../../../gateway/runs/worker.ts';
+import { createScheduler } from '../../../gateway/schedule/scheduler.ts';
+
+/** What a gateway does by the clock, without its HTTP side. */
+export interface Replica {
+  readonly database: Database;
+  readonly registry: Registry;
+  /** The last status written per CronJob. */
+  readonly statuses: ReadonlyMap<string, JobStatus>;
+  /** Puts a Table in force. */
+  readonly swap: (table: Table) => void;
+  readonly stop: () => Promise<void>;
+}
+
+export interface ReplicaOptions {
+  readonly url: string;
+  readonly name: string;
+  readonly table: Table;
+  /** Instead of the Agents' own models. */
+  readonly runTurn?: RunTurn;
+  readonly sink?: JobStatusSink;
+  readonly log?: Logger;
+  /** Networks and hosts that webhooks may reach; loopback unless said. */
+  readonly allow?: readonly string[];
+}
+
+/** Starts one replica. Stop it before its database goes. */
+export function startReplica({ url, name, table, ...options }: ReplicaOptions): Replica {
+  const log = options.log ?? createLogger(name, process.env['TEST_LOG_LEVEL'] ?? 'silent');
+  const clock = systemClock;
+  const database = createDatabase({ url, directUrl: url, log });
+  const models = createModels({ egress: createEgressPolicy({ kind: 'models', allow: [], privateNetworks: true }) });
+  const registry = new Registry();
+  const statuses = new Map<string, JobStatus>();
+  let current = table;
+  const common = { database, table: () => current, mayWork: () => true, clock, log };
+  const lease = createLeaseKeeper({ database, replica: name, sequence: () => current.sequence, clock, log });
+  const sender = createSender({
+    ...common,
+    lease,
+    egress: createEgressPolicy({
+      kind: 'delivery',
+      allow: options.allow ?? ['127.0.0.0/8'],
+      privateNetworks: false,
+    }),
+  });
+  const worker = createWorker({
+    ...common,
+    lease,
+    runTurn: options.runTurn ?? createTurnRunner({ models, metrics: createMetrics() }),
+    onFinished: sender.nudge,
+  });
+  const sink = options.sink ?? {
+    writeJobStatus: async ({ name: job }, status) => {
+      statuses.set(job, status);
+    },
+  };
+  const scheduler = createScheduler({ ...common, jobStatus: sink, registry, onStarted: worker.nudge });
+  lease.start();
+  scheduler.start();
+  worker.start();
+  sender.start();
+  return {
+    database,
+    registry,
+    statuses,
+    swap: (next) => {
+      current = next;
+    },
+    stop: async () => {
+      await scheduler.stop();
+      await worker.stop(2_000);
+      await sender.stop(2_000);
+      await lease.stop();
+      await models.stop();
+      await database.stop();
+    },
+  };
+}
