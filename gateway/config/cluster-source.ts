@@ -79,8 +79,8 @@ export function createClusterSource(options: ClusterSourceOptions): ConfigSource
   let served: Served | undefined;
   /** The text of the index that was handled last, whether it was taken or refused for good. */
   let settled: string | undefined;
-  /** How often in a row something was damaged. */
-  let damages = 0;
+  /** The text of an index in which something did not fit when it was looked at once. */
+  let doubted: string | undefined;
   let localCopyTried = false;
   let unreachable = false;
   let startedAt = 0;
@@ -124,11 +124,11 @@ export function createClusterSource(options: ClusterSourceOptions): ConfigSource
       const index = decodeIndex(text);
       if (!isServed(index)) await take(index, cluster);
       localCopy?.save(index);
-      damages = 0;
       settled = text;
       return done;
     } catch (error) {
       if (error instanceof SnapshotRejected) return await refuse(text, error);
+      await takeLocalCopy();
       throw error;
     }
   };
@@ -140,12 +140,11 @@ export function createClusterSource(options: ClusterSourceOptions): ConfigSource
   const refuse = async (text: string, error: SnapshotRejected): Promise<Outcome> => {
     const newest = indexTextOf(await client.get(configMaps, snapshotIndexName, call));
     if (newest !== undefined && newest !== text) return await takeFromCluster(newest);
-    if (mayHeal(error)) {
-      damages += 1;
-      if (damages === 1) return after(timing.recheckMs);
-    } else {
-      settled = text;
+    if (mayHeal(error) && doubted !== text) {
+      doubted = text;
+      return after(timing.recheckMs);
     }
+    if (!mayHeal(error)) settled = text;
     metrics?.rejected(error.reason);
     log.error({ err: error, reason: error.reason }, 'a snapshot is refused, the last good one stays in force');
     await takeLocalCopy();

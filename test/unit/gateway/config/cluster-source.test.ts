@@ -322,6 +322,18 @@ describe('the local copy', () => {
     await serves(1, 'a');
   });
 
+  it('serves when the API server goes away in the middle of the start', async () => {
+    publish(routesContent('a'), 1);
+    await start({ localCopyDir: localCopyDir() });
+    await serves(1, 'a');
+    await source?.stop();
+    applied = [];
+    publish(routesContent('b'), 2);
+    server.fail('get', bucketName(0, 'b'), ...Array.from({ length: 50 }, () => faults.reset));
+    await start({ localCopyDir: localCopyDir() });
+    await serves(1, 'a');
+  });
+
   it('is not handed over again when the API server comes back with the same snapshot', async () => {
     publish(routesContent('a'), 1);
     await start({ localCopyDir: localCopyDir() });
