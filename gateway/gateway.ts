@@ -4,6 +4,7 @@ import { sleep } from '../core/lib/sleep.ts';
 import { createModels } from './agent/models/models.ts';
 import { createStatelessTurns } from './agent/stateless-turn.ts';
 import { createTurnRunner } from './agent/turn.ts';
+import { createBackground } from './background.ts';
 import type { GatewayConfig } from './config/config-file.ts';
 import type { ConfigSource, JobStatusSink } from './config/source.ts';
 import { createTableHolder, type Table } from './config/table.ts';
@@ -97,6 +98,22 @@ export function createGateway(options: GatewayOptions): Gateway {
     bell: createTurnBell(),
     runTurn,
   });
+  const background = createBackground({
+    database,
+    lease,
+    table: tables.current,
+    runTurn,
+    jobStatus: options.jobStatus,
+    deliveryEgress: createEgressPolicy({
+      kind: 'delivery',
+      allow: config.egress.delivery.allow,
+      privateNetworks: false,
+    }),
+    mayWork: state.mayTakeWork,
+    registry: metrics.registry,
+    clock,
+    log,
+  });
   let draining = false;
   const admit = { tables, keyless: standalone };
   const server = createServer({
@@ -126,27 +143,36 @@ export function createGateway(options: GatewayOptions): Gateway {
     options.onServing?.(table);
   });
 
+  let stopped: Promise<void> | undefined;
+  const stop = async () => {
+    draining = true;
+    await sleep(options.unreadyMs ?? (standalone ? 0 : 1_000), new AbortController().signal);
+    const endsAt = clock.monotonic() + config.limits.drainSeconds * 1_000;
+    const leftMs = () => Math.max(0, endsAt - clock.monotonic());
+    await source.stop();
+    const backgroundEnd = background.stop(leftMs());
+    await server.stop(leftMs());
+    await within(stored.idle(), leftMs());
+    await finisher.stop(Math.max(leftMs(), 1_000));
+    await backgroundEnd;
+    await lease.stop();
+    await models.stop();
+    await state.stop();
+    await pool.stop();
+  };
+
   return {
     start: async () => {
       const address = await server.start();
       await source.start(tables.swap);
       await within(state.start(), startPatienceMs);
       lease.start();
+      background.start();
       return { address };
     },
-    stop: async () => {
-      draining = true;
-      await sleep(options.unreadyMs ?? (standalone ? 0 : 1_000), new AbortController().signal);
-      const endsAt = clock.monotonic() + config.limits.drainSeconds * 1_000;
-      const leftMs = () => Math.max(0, endsAt - clock.monotonic());
-      await source.stop();
-      await server.stop(leftMs());
-      await within(stored.idle(), leftMs());
-      await finisher.stop(Math.max(leftMs(), 1_000));
-      await lease.stop();
-      await models.stop();
-      await state.stop();
-      await pool.stop();
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
     },
   };
 }

@@ -3,15 +3,13 @@ import { systemClock } from '../../../core/lib/clock.ts';
 import { createLogger, type Logger } from '../../../core/lib/log.ts';
 import { createModels } from '../../../gateway/agent/models/models.ts';
 import { createTurnRunner, type RunTurn } from '../../../gateway/agent/turn.ts';
+import { createBackground } from '../../../gateway/background.ts';
 import type { JobStatus, JobStatusSink } from '../../../gateway/config/source.ts';
 import type { Table } from '../../../gateway/config/table.ts';
 import { createDatabase, type Database } from '../../../gateway/db/pool.ts';
-import { createSender } from '../../../gateway/delivery/send.ts';
 import { createEgressPolicy } from '../../../gateway/egress.ts';
 import { createMetrics } from '../../../gateway/metrics.ts';
 import { createLeaseKeeper } from '../../../gateway/runs/lease.ts';
-import { createWorker } from '../../../gateway/runs/worker.ts';
-import { createScheduler } from '../../../gateway/schedule/scheduler.ts';
 
 /** What a gateway does by the clock, without its HTTP side. */
 export interface Replica {
@@ -38,40 +36,37 @@ export interface ReplicaOptions {
 
 /** Starts one replica. Stop it before its database goes. */
 export function startReplica({ url, name, table, ...options }: ReplicaOptions): Replica {
-  const log = options.log ?? createLogger(name, process.env['TEST_LOG_LEVEL'] ?? 'silent');
+  const log = options.log ?? createLogger(name, process.env.TEST_LOG_LEVEL ?? 'silent');
   const clock = systemClock;
   const database = createDatabase({ url, directUrl: url, log });
   const models = createModels({ egress: createEgressPolicy({ kind: 'models', allow: [], privateNetworks: true }) });
   const registry = new Registry();
   const statuses = new Map<string, JobStatus>();
   let current = table;
-  const common = { database, table: () => current, mayWork: () => true, clock, log };
   const lease = createLeaseKeeper({ database, replica: name, sequence: () => current.sequence, clock, log });
-  const sender = createSender({
-    ...common,
-    lease,
-    egress: createEgressPolicy({
-      kind: 'delivery',
-      allow: options.allow ?? ['127.0.0.0/8'],
-      privateNetworks: false,
-    }),
-  });
-  const worker = createWorker({
-    ...common,
-    lease,
-    runTurn: options.runTurn ?? createTurnRunner({ models, metrics: createMetrics() }),
-    onFinished: sender.nudge,
-  });
-  const sink = options.sink ?? {
+  const writeToMap: JobStatusSink = {
     writeJobStatus: async ({ name: job }, status) => {
       statuses.set(job, status);
     },
   };
-  const scheduler = createScheduler({ ...common, jobStatus: sink, registry, onStarted: worker.nudge });
+  const background = createBackground({
+    database,
+    lease,
+    table: () => current,
+    runTurn: options.runTurn ?? createTurnRunner({ models, metrics: createMetrics() }),
+    jobStatus: options.sink ?? writeToMap,
+    deliveryEgress: createEgressPolicy({
+      kind: 'delivery',
+      allow: options.allow ?? ['127.0.0.0/8'],
+      privateNetworks: false,
+    }),
+    mayWork: () => true,
+    registry,
+    clock,
+    log,
+  });
   lease.start();
-  scheduler.start();
-  worker.start();
-  sender.start();
+  background.start();
   return {
     database,
     registry,
@@ -80,9 +75,7 @@ export function startReplica({ url, name, table, ...options }: ReplicaOptions): 
       current = next;
     },
     stop: async () => {
-      await scheduler.stop();
-      await worker.stop(2_000);
-      await sender.stop(2_000);
+      await background.stop(2_000);
       await lease.stop();
       await models.stop();
       await database.stop();

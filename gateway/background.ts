@@ -1,0 +1,55 @@
+import type { Registry } from 'prom-client';
+import type { Clock } from '../core/lib/clock.ts';
+import type { Logger } from '../core/lib/log.ts';
+import type { RunTurn } from './agent/turn.ts';
+import type { JobStatusSink } from './config/source.ts';
+import type { Table } from './config/table.ts';
+import type { Database } from './db/pool.ts';
+import { createSender } from './delivery/send.ts';
+import type { EgressPolicy } from './egress.ts';
+import type { LeaseKeeper } from './runs/lease.ts';
+import { createWorker } from './runs/worker.ts';
+import { createScheduler } from './schedule/scheduler.ts';
+
+export interface BackgroundOptions {
+  readonly database: Database;
+  readonly lease: LeaseKeeper;
+  readonly table: () => Table | undefined;
+  readonly runTurn: RunTurn;
+  readonly jobStatus: JobStatusSink;
+  /** Which addresses deliveries may reach. */
+  readonly deliveryEgress: EgressPolicy;
+  /** False while this replica's snapshot is too old to take background work. */
+  readonly mayWork: () => boolean;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** What a gateway does without a request: it decides slots, executes their runs and sends what they leave. */
+export interface Background {
+  readonly start: () => void;
+  /** Takes nothing more and lets what is under way end, at most for `budgetMs`; the rest is left to other replicas. */
+  readonly stop: (budgetMs: number) => Promise<void>;
+}
+
+/** Makes the scheduler, the worker and the sender; each wakes the next, so that nothing waits for a poll. */
+export function createBackground(options: BackgroundOptions): Background {
+  const { clock } = options;
+  const sender = createSender({ ...options, egress: options.deliveryEgress });
+  const worker = createWorker({ ...options, onFinished: sender.nudge });
+  const scheduler = createScheduler({ ...options, onStarted: worker.nudge });
+  return {
+    start: () => {
+      scheduler.start();
+      worker.start();
+      sender.start();
+    },
+    stop: async (budgetMs) => {
+      const endsAt = clock.monotonic() + budgetMs;
+      await scheduler.stop();
+      await worker.stop(Math.max(0, endsAt - clock.monotonic()));
+      await sender.stop(Math.max(0, endsAt - clock.monotonic()));
+    },
+  };
+}
