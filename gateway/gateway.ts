@@ -158,7 +158,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     await lease.stop();
     await models.stop();
     await state.stop();
-    await pool.stop();
+    await within(pool.stop(), closeBudgetMs);
   };
 
   return {
@@ -178,6 +178,8 @@ export function createGateway(options: GatewayOptions): Gateway {
 }
 
 const startPatienceMs = 2_000;
+/** A database that hangs does not answer the farewell either. */
+const closeBudgetMs = 2_000;
 
 /** Resolves or rejects with `work`, or resolves when the time is over; a later failure is the owner's to report. */
 async function within(work: Promise<void>, ms: number): Promise<void> {

@@ -55,6 +55,8 @@ export function createServer(options: ServerOptions): Server {
     open += 1;
     observe(request, reply, options, () => {
       open -= 1;
+      // A connection that was busy when the server closed would be kept for its next request, which must not come.
+      if (stopping) setImmediate(() => app.server.closeIdleConnections());
     });
     reply.header('x-request-id', request.id);
     if (stopping) reply.header('connection', 'close');
