@@ -115,6 +115,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     log,
   });
   let draining = false;
+  let settled = false;
+  /** Whether this replica knows if it can store turns. Once it knew, a loss of the database does not unready it. */
+  const isSettled = () => {
+    settled ||= state.isAvailable() === false || lease.current() !== undefined;
+    return settled;
+  };
   const admit = { tables, keyless: standalone };
   const server = createServer({
     listen: options.listen,
@@ -124,7 +130,13 @@ export function createGateway(options: GatewayOptions): Gateway {
     metrics,
     log,
     routes: (app) => {
-      addHealth(app, { tables, isDraining: () => draining, isStateAvailable: state.isAvailable, metrics });
+      addHealth(app, {
+        tables,
+        isDraining: () => draining,
+        isSettled,
+        isStateAvailable: () => state.isAvailable() === true,
+        metrics,
+      });
       addOpenApi(app);
       addModels(app, admit);
       addChatCompletions(app, {
@@ -168,6 +180,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       await within(state.start(), startPatienceMs);
       lease.start();
       background.start();
+      await untilTrue(isSettled);
       return { address };
     },
     stop: () => {
@@ -180,6 +193,11 @@ export function createGateway(options: GatewayOptions): Gateway {
 const startPatienceMs = 2_000;
 /** A database that hangs does not answer the farewell either. */
 const closeBudgetMs = 2_000;
+
+async function untilTrue(test: () => boolean): Promise<void> {
+  const patience = AbortSignal.timeout(startPatienceMs);
+  while (!test() && !patience.aborted) await sleep(5, patience);
+}
 
 /** Resolves or rejects with `work`, or resolves when the time is over; a later failure is the owner's to report. */
 async function within(work: Promise<void>, ms: number): Promise<void> {

@@ -5,8 +5,9 @@ import type { Metrics } from '../metrics.ts';
 export interface HealthOptions {
   readonly tables: TableHolder;
   readonly isDraining: () => boolean;
-  /** Undefined until it has been looked for. */
-  readonly isStateAvailable: () => boolean | undefined;
+  /** Whether the gateway has found out if it can store turns. */
+  readonly isSettled: () => boolean;
+  readonly isStateAvailable: () => boolean;
   readonly metrics: Metrics;
 }
 
@@ -19,7 +20,7 @@ export function addHealth(app: FastifyInstance, options: HealthOptions): void {
   app.get('/readyz', (_request, reply) => {
     const status = readiness(options);
     const revision = options.tables.current()?.revision ?? null;
-    const state = options.isStateAvailable() === true ? 'available' : 'unavailable';
+    const state = options.isStateAvailable() ? 'available' : 'unavailable';
     return reply.code(status === 'ready' ? 200 : 503).send({ status, revision, state });
   });
   app.get('/metrics', async (_request, reply) => {
@@ -27,8 +28,8 @@ export function addHealth(app: FastifyInstance, options: HealthOptions): void {
   });
 }
 
-function readiness({ tables, isDraining, isStateAvailable }: HealthOptions): string {
+function readiness({ tables, isDraining, isSettled }: HealthOptions): string {
   if (isDraining()) return 'draining';
   if (tables.current() === undefined) return 'no snapshot yet';
-  return isStateAvailable() === undefined ? 'looking for the database' : 'ready';
+  return isSettled() ? 'ready' : 'looking for the database';
 }

@@ -42,7 +42,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     jobStatus: { writeJobStatus: async () => undefined },
     databaseUrl,
     databaseDirectUrl: databaseUrl,
-    namespaceUid: 'namespace-of-the-test',
+    namespaceUid: 'test',
     config: { ...defaultGatewayConfig, egress: loopbackAllowed, ...config },
     listen: { host: '127.0.0.1', port: 0 },
     standalone: false,
