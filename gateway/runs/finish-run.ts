@@ -145,7 +145,7 @@ const finishStatement = `
         error_code = case when held.status = 'stopping' then r.error_code else $8 end,
         error_message = case when held.status = 'stopping' then r.error_message else $9 end
     from held where r.id = held.id
-    returning r.id, r.job_uid, r.status, r.session_id, r.agent, r.agent_uid, r.slot
+    returning r.id, r.job_uid, r.occurrence, r.status, r.session_id, r.agent, r.agent_uid, r.slot
   ),
   job as (
     update cron_jobs j
@@ -157,7 +157,8 @@ const finishStatement = `
         next_start = case when ${pausesNow} then null else j.next_start end,
         next_slot = case when ${pausesNow} then null else j.next_slot end,
         status_version = j.status_version + 1,
-        status_urgent = j.status_urgent or ${pausesNow}
+        status_urgent = j.status_urgent or ${pausesNow} or e.occurrence like 'run-at:%'
+          or (e.status = 'completed' and j.last_succeeded is null)
           or (e.status = 'completed' and j.status_healthy <> 'Healthy')
           or (e.status = 'failed' and j.status_healthy <> 'RunFailed')
     from ended e where j.uid = e.job_uid

@@ -111,7 +111,8 @@ const lockStatement = `
 const writeStatement = `
   update cron_jobs j
   set decided_to = d.decided_to, next_start = d.next_start, run_at_seen = d.run_at_seen, next_slot = d.next_slot,
-      status_version = j.status_version + (j.next_slot is distinct from d.next_slot)::integer
+      status_version = j.status_version + (j.next_slot is distinct from d.next_slot)::integer,
+      status_urgent = j.status_urgent or (j.next_slot is null) <> (d.next_slot is null)
   from jsonb_to_recordset($1) as d(uid text, decided_to timestamptz, next_start timestamptz, next_slot timestamptz,
     run_at_seen text)
   where j.uid = d.uid`;

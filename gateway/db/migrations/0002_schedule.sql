@@ -33,7 +33,8 @@ create table cron_jobs (
   status_version bigint not null default 1,
   status_written bigint not null default 0,
   status_written_at timestamptz,
-  -- What was written last, and the reason of its condition Healthy; status_urgent: that condition or the spec changed.
+  -- What was written last, and the reason of its condition Healthy; status_urgent: the spec or an
+  -- outcome that people wait for changed.
   status jsonb,
   status_healthy text not null default '',
   status_urgent boolean not null default true
