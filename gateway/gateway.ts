@@ -203,5 +203,9 @@ async function untilTrue(test: () => boolean): Promise<void> {
 async function within(work: Promise<void>, ms: number): Promise<void> {
   const patience = new AbortController();
   work.catch(() => undefined);
-  await Promise.race([work.finally(() => patience.abort()), sleep(ms, patience.signal)]);
+  try {
+    await Promise.race([work, sleep(ms, patience.signal)]);
+  } finally {
+    patience.abort();
+  }
 }

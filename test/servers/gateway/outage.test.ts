@@ -1,0 +1,111 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { ConfigurationFields } from '../../harness/entries.ts';
+import { ask, startTestGateway, type TestGateway, type TestGatewayOptions } from '../../harness/gateway.ts';
+import { type MockModel, startMockModel } from '../../harness/mock-model.ts';
+import { startPostgres, type TestPostgres } from '../../harness/postgres.ts';
+import { waitFor } from '../../harness/wait-for.ts';
+import { createState, type TestState } from '../schedule/state.ts';
+
+let postgres: TestPostgres;
+let state: TestState;
+let mock: MockModel;
+let folder: string;
+const gateways: TestGateway[] = [];
+beforeAll(async () => {
+  [postgres, mock] = await Promise.all([startPostgres(), startMockModel()]);
+});
+afterAll(() => Promise.all([postgres.stop(), mock.stop()]));
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'talaria-outage-'));
+  state = await createState(postgres.url);
+});
+afterEach(async () => {
+  await Promise.all(gateways.splice(0).map((gateway) => gateway.stop()));
+  await state.drop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const start = async (options: Partial<TestGatewayOptions> = {}) => {
+  const gateway = await startTestGateway({ databaseUrl: state.url, serves: served(), ...options });
+  gateways.push(gateway);
+  return gateway;
+};
+const served = (): ConfigurationFields => ({
+  agents: [
+    { name: 'main', default: true },
+    { name: 'remote', model: { provider: 'openai-compatible', name: 'm', baseURL: mock.baseURL } },
+  ],
+  gatewayKeys: [{ name: 'all', key: 'k' }],
+});
+const stateless = (gateway: TestGateway) => ask(gateway.url, { key: 'k', model: 'any-model' });
+const stored = (gateway: TestGateway, content = 'hello') =>
+  ask(gateway.url, { key: 'k', content, headers: { 'x-talaria-session-id': 'mine' } });
+const storesAgain = (gateway: TestGateway) =>
+  waitFor('stored turns to be served again', async () => (await stored(gateway)).status === 200, { timeoutMs: 30_000 });
+
+describe('PostgreSQL is stopped and comes back', () => {
+  it('stateless turns go on, stored ones are refused so that a client may repeat them, and all recovers by itself', async () => {
+    const gateway = await start();
+    expect(await stored(gateway)).toMatchObject({ status: 200 });
+    await postgres.kill();
+    const refused = await stored(gateway);
+    expect(refused).toMatchObject({ status: 503, code: 'state_unavailable' });
+    expect(refused.headers.get('x-should-retry')).toBe('true');
+    expect(refused.headers.get('retry-after')).toBe('1');
+    expect(await stateless(gateway)).toMatchObject({ status: 200, agent: 'main' });
+    expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
+    await postgres.start();
+    await storesAgain(gateway);
+    expect(await stateless(gateway)).toMatchObject({ status: 200 });
+  });
+
+  it('a turn that ends during the outage is stored once the database is back', async () => {
+    const gateway = await start();
+    mock.next({ kind: 'answer', text: 'paid for', delayMs: 600 });
+    const turn = ask(gateway.url, { key: 'k', model: 'talaria/remote', headers: { 'x-talaria-session-id': 'mine' } });
+    await waitFor('the model to be asked', () => mock.requests.length > 0);
+    await postgres.kill();
+    const back = new Promise((resolve) => setTimeout(resolve, 2_000)).then(postgres.start);
+    expect(await turn).toMatchObject({ status: 200, text: 'paid for' });
+    await back;
+    expect(await state.rows('select status, output_text from runs')).toEqual([
+      { status: 'completed', output_text: 'paid for' },
+    ]);
+  });
+});
+
+describe('a gateway that starts without PostgreSQL', () => {
+  it('serves stateless turns of named agents, refuses stored ones, and connects when the database comes', async () => {
+    await postgres.kill();
+    const gateway = await start();
+    expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
+    expect(await ask(gateway.url, { key: 'k', model: 'talaria/main' })).toMatchObject({ status: 200, agent: 'main' });
+    expect(await stored(gateway)).toMatchObject({ status: 503, code: 'state_unavailable' });
+    await postgres.start();
+    await storesAgain(gateway);
+  });
+
+  it('knows from its folder which names are no Agent’s, and which are a retired one’s', async () => {
+    const first = await start({ stateDir: folder });
+    await first.serve({ ...served(), agents: [...(served().agents ?? []), { name: 'retired' }] });
+    await waitFor('the names to be stored', async () => (await state.rows('select 1 from agents')).length === 3);
+    await first.serve(served());
+    await waitFor(
+      'the name to be retired',
+      async () => (await state.rows('select 1 from agents where gone_at is not null')).length === 1,
+    );
+    await first.stop();
+    await postgres.kill();
+    const second = await start({ stateDir: folder });
+    expect(await stateless(second)).toMatchObject({ status: 200, agent: 'main' });
+    expect(await ask(second.url, { key: 'k', model: 'retired' })).toMatchObject({
+      status: 404,
+      code: 'model_not_found',
+    });
+    await postgres.start();
+    await storesAgain(second);
+  });
+});

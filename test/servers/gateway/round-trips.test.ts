@@ -1,0 +1,83 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { newId } from '../../../core/lib/id.ts';
+import { createLogger } from '../../../core/lib/log.ts';
+import { envelope } from '../../../core/route/envelope.ts';
+import type { Principal } from '../../../core/route/principal.ts';
+import { createModels } from '../../../gateway/agent/models/models.ts';
+import { createTurnRunner } from '../../../gateway/agent/turn.ts';
+import { buildTable } from '../../../gateway/config/table.ts';
+import { createDatabase, type Database } from '../../../gateway/db/pool.ts';
+import { createEgressPolicy } from '../../../gateway/egress.ts';
+import { createMetrics } from '../../../gateway/metrics.ts';
+import { createTurnFinisher } from '../../../gateway/runs/finish-turn.ts';
+import { createStoredTurns } from '../../../gateway/runs/stored-turn.ts';
+import { createTurnBell } from '../../../gateway/runs/turn-bell.ts';
+import { createSessionOwners } from '../../../gateway/sessions/owners.ts';
+import { configuration } from '../../harness/entries.ts';
+import { type PostgresTap, startPostgresTap } from '../../harness/postgres-tap.ts';
+import { createState, type TestState } from '../schedule/state.ts';
+
+let state: TestState;
+let tap: PostgresTap;
+let database: Database;
+beforeEach(async () => {
+  state = await createState();
+  tap = await startPostgresTap(state.url);
+  const log = createLogger('test', 'silent');
+  database = createDatabase({ url: tap.url, directUrl: tap.url, log, maxConnections: 1 });
+  await database.query('select 1');
+});
+afterEach(async () => {
+  await database.stop();
+  await tap.stop();
+  await state.drop();
+});
+
+const principal: Principal = { id: 'gateway-key:all', role: 'client', agents: '*' };
+
+it('a stored turn costs two round trips, begin and finish, from the first turn of its session on', async () => {
+  const begin = await storedTurns();
+  for (const [sessionId, costs] of [
+    ['mine', 2],
+    ['mine', 2],
+    ['another', 2],
+    ['mine', 2],
+  ] as const) {
+    const before = tap.roundTrips();
+    const turn = await begin(sessionId);
+    expect((await turn.complete()).text).toBe('hello');
+    expect(tap.roundTrips() - before).toBe(costs);
+  }
+  expect(await state.rows('select count(*)::int as turns from runs')).toEqual([{ turns: 4 }]);
+});
+
+it('no connection is held while the model is asked', async () => {
+  const begin = await storedTurns();
+  const [first, second] = [await begin('one'), await begin('two')];
+  expect(await database.query('select 1 as alive')).toMatchObject({ rows: [{ alive: 1 }] });
+  await Promise.all([first.complete(), second.complete()]);
+});
+
+async function storedTurns() {
+  const table = await buildTable(configuration({ agents: [{ name: 'main', default: true }] }));
+  const worker = newId();
+  await state.rows(`insert into workers values ($1, 'replica', 1, talaria_now() + interval '1 hour')`, [worker]);
+  const models = createModels({ egress: createEgressPolicy({ kind: 'models', allow: [], privateNetworks: true }) });
+  const stored = createStoredTurns({
+    database,
+    lease: () => ({ id: worker, signal: new AbortController().signal }),
+    owners: createSessionOwners(),
+    finisher: createTurnFinisher({ database, log: createLogger('test', 'silent') }),
+    bell: createTurnBell(),
+    runTurn: createTurnRunner({ models, metrics: createMetrics() }),
+  });
+  return (sessionId: string) =>
+    stored.begin({
+      table,
+      query: { envelope: envelope({}), principal, isRetired: () => false },
+      sessionId,
+      input: [{ role: 'user', content: 'hello' }],
+      parameters: {},
+      clientSignal: new AbortController().signal,
+    });
+}
