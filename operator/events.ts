@@ -1,0 +1,50 @@
+import type { EventFields, KubeClient } from '../core/kube/types.ts';
+import { sha256 } from '../core/lib/hash.ts';
+import type { Logger } from '../core/lib/log.ts';
+import type { Kind } from '../crds/common.ts';
+import type { Condition } from './object-status.ts';
+import type { KeyFault, ObjectReport } from './translate/report.ts';
+
+/** Tells people what went wrong, in the Events of the namespace. A failed write is logged and not repeated. */
+export interface EventRecorder {
+  /** Warns of each condition of an object that became False, or is False for another reason than before. */
+  readonly conditionsChanged: (
+    report: Pick<ObjectReport, 'kind' | 'name' | 'uid'>,
+    before: readonly Condition[],
+    after: readonly Condition[],
+  ) => void;
+  /** Warns of faulty gateway keys: each fault once while it lasts, also over restarts of this process. */
+  readonly keyFaults: (faults: readonly KeyFault[]) => void;
+}
+
+/** The conditions whose loss is worth an Event. */
+const warnedTypes = ['Accepted', 'ResolvedRefs', 'ProfileReady'];
+
+export function createEventRecorder(client: Pick<KubeClient, 'createEvent'>, log: Logger): EventRecorder {
+  let reported: ReadonlySet<string> = new Set();
+
+  const warn = (regarding: EventFields['regarding'], reason: string, note: string, key?: string): void => {
+    client
+      .createEvent({ regarding, type: 'Warning', reason, action: 'Reconcile', note, key })
+      .catch((error: unknown) => log.warn({ err: error, reason }, 'cannot write an event'));
+  };
+
+  return {
+    conditionsChanged: ({ kind, name, uid }, before, after) => {
+      const regarding = { apiVersion: 'talaria.dev/v1alpha1', kind: kind satisfies Kind, name, uid };
+      for (const { type, status, reason, message } of after) {
+        if (status !== 'False' || !warnedTypes.includes(type)) continue;
+        const previous = before.find((condition) => condition.type === type);
+        if (previous?.status !== 'False' || previous.reason !== reason) warn(regarding, reason, message);
+      }
+    },
+    keyFaults: (faults) => {
+      const current = new Map(faults.map((fault) => [`${fault.uid} ${fault.message}`, fault]));
+      for (const [id, { name, uid, message }] of current) {
+        if (reported.has(id)) continue;
+        warn({ apiVersion: 'v1', kind: 'Secret', name, uid }, 'GatewayKeyRejected', message, sha256(id).slice(0, 16));
+      }
+      reported = new Set(current.keys());
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import type { ConfigMap, Secret } from '../core/kube/resources.ts';
+import type { KubeObject } from '../core/kube/types.ts';
+import { canonicalJson } from '../core/lib/json.ts';
+import type { ObjectOf } from '../crds/rules.ts';
+import { shardNames } from './credentials.ts';
+import { declare, declareConfigMap, declareSecret, runAtAnnotation } from './declare.ts';
+import type { Declared, Resources } from './resources.ts';
+import type { Watch } from './watch.ts';
+
+/** Reads the copies of the namespace into what translate takes. An object that means the same stays the same value. */
+export function createGather(watch: Pick<Watch, 'declared' | 'secrets' | 'configMaps'>): () => Promise<Resources> {
+  const agents = keeper<Declared<ObjectOf['Agent']>>((raw) => declare('Agent', raw), isUnchanged);
+  const routes = keeper<Declared<ObjectOf['Route']>>((raw) => declare('Route', raw), isUnchanged);
+  const cronJobs = keeper<Declared<ObjectOf['CronJob']>>((raw) => declare('CronJob', raw), isUnchanged);
+  const secrets = keeper(async (raw: Secret) => declareSecret(raw), hasSameData);
+  const configMaps = keeper(async (raw: ConfigMap) => declareConfigMap(raw), hasSameData);
+  return async () => ({
+    agents: await agents(present(watch.declared.Agent.list())),
+    routes: await routes(present(watch.declared.Route.list())),
+    cronJobs: await cronJobs(present(watch.declared.CronJob.list())),
+    secrets: await secrets(present(watch.secrets.list()).filter(({ metadata }) => !shardNames.includes(metadata.name))),
+    configMaps: await configMaps(present(watch.configMaps.list())),
+  });
+}
+
+/** Whether a change of an Agent, Route or CronJob can matter to translate: status and managed fields cannot. */
+export function isUnchanged(before: KubeObject, after: KubeObject): boolean {
+  const [a, b] = [before.metadata, after.metadata];
+  return (
+    a.uid === b.uid &&
+    a.generation === b.generation &&
+    a.deletionTimestamp === b.deletionTimestamp &&
+    a.annotations?.[runAtAnnotation] === b.annotations?.[runAtAnnotation]
+  );
+}
+
+/** Whether a change of a Secret or a ConfigMap leaves its values, labels and annotations as they were. */
+export function hasSameData(before: Secret | ConfigMap, after: Secret | ConfigMap): boolean {
+  const essence = ({ metadata: { uid, deletionTimestamp, labels, annotations }, data }: Secret | ConfigMap) =>
+    canonicalJson({ uid, deletionTimestamp, labels, annotations, data });
+  return essence(before) === essence(after);
+}
+
+/** What is being deleted is gone, however long a foreign finalizer holds it. */
+function present<T extends KubeObject>(objects: readonly T[]): readonly T[] {
+  return objects.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+}
+
+/** Makes a value of each object, and keeps it while the object is the same or means the same. */
+function keeper<V, T extends KubeObject = KubeObject>(
+  make: (raw: T) => Promise<V>,
+  meansTheSame: (before: T, after: T) => boolean,
+): (objects: readonly T[]) => Promise<readonly V[]> {
+  let known: ReadonlyMap<string, { readonly raw: T; readonly value: V }> = new Map();
+  return async (objects) => {
+    const next = new Map<string, { readonly raw: T; readonly value: V }>();
+    for (const raw of objects) {
+      const { name } = raw.metadata;
+      const before = known.get(name);
+      if (before?.raw === raw) next.set(name, before);
+      else if (before !== undefined && meansTheSame(before.raw, raw)) next.set(name, { raw, value: before.value });
+      else next.set(name, { raw, value: await make(raw) });
+    }
+    known = next;
+    return [...next.values()].map(({ value }) => value);
+  };
+}

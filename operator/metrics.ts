@@ -1,0 +1,80 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { kinds } from '../crds/common.ts';
+import type { ObjectReport } from './translate/report.ts';
+
+/** The operator's metrics and the one registry that `/metrics` prints. */
+export interface OperatorMetrics {
+  readonly registry: Registry;
+  /** 1 while this process leads, else 0. */
+  readonly leading: Gauge;
+  /** Objects by `kind` and `accepted`. */
+  readonly objects: Gauge<'kind' | 'accepted'>;
+  /** From the start of a reconcile of the namespace to the end of its publish. */
+  readonly reconcileSeconds: Histogram;
+  /** Failed reconciles, by `controller`. */
+  readonly failures: Counter<'controller'>;
+  readonly snapshotSequence: Gauge;
+  readonly publications: Counter;
+  /** Status writes, by `kind`. */
+  readonly statusWrites: Counter<'kind'>;
+  readonly liveGateways: Gauge;
+  readonly gatewayKeysRejected: Gauge;
+  /** Changes that the watch of a `resource` lost and a relist found. */
+  readonly watchMissed: Counter<'resource'>;
+  readonly watchFailures: Counter<'resource'>;
+  /** 1 when the CRDs in the cluster lack fields that this release knows, else 0. */
+  readonly crdsTooOld: Gauge;
+}
+
+/** Makes every metric at zero in a registry of its own. */
+export function createOperatorMetrics(): OperatorMetrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const gauge = (name: string, help: string) => new Gauge({ name: `talaria_operator_${name}`, help, registers });
+  const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
+    new Counter({ name: `talaria_operator_${name}`, help, labelNames, registers });
+  return {
+    registry,
+    leading: gauge('leading', 'Whether this process leads.'),
+    objects: new Gauge({
+      name: 'talaria_operator_objects',
+      help: 'Agents, Routes and CronJobs, by whether their newest generation is accepted.',
+      labelNames: ['kind', 'accepted'],
+      registers,
+    }),
+    reconcileSeconds: new Histogram({
+      name: 'talaria_operator_reconcile_seconds',
+      help: 'Time from the start of a reconcile of the namespace until its snapshot is published.',
+      buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
+      registers,
+    }),
+    failures: counter('reconcile_failures_total', 'Reconciles that failed; they are repeated.', ['controller']),
+    snapshotSequence: gauge('snapshot_sequence', 'Sequence of the published snapshot.'),
+    publications: counter('publications_total', 'Snapshots published.', []),
+    statusWrites: counter('status_writes_total', 'Writes of a status.', ['kind']),
+    liveGateways: gauge('live_gateways', 'Gateway replicas that renew their acknowledgement.'),
+    gatewayKeysRejected: gauge(
+      'gateway_keys_rejected',
+      'Gateway keys that are faulty; they keep their last good form.',
+    ),
+    watchMissed: counter('watch_missed_total', 'Changes that a watch lost and a relist found.', ['resource']),
+    watchFailures: counter('watch_failures_total', 'Lists and watches that failed; they are repeated.', ['resource']),
+    crdsTooOld: gauge('crds_too_old', 'Whether the CRDs in the cluster lack fields that this release knows.'),
+  };
+}
+
+/** Counts objects by kind and by whether their newest generation is accepted. */
+export function countObjects(metrics: Pick<OperatorMetrics, 'objects'>, objects: readonly ObjectReport[]): void {
+  const counts = new Map<string, number>();
+  for (const { kind, verdicts } of objects) {
+    const accepted = verdicts.some(({ type, status }) => type === 'Accepted' && status === 'True');
+    const labels = `${kind} ${accepted}`;
+    counts.set(labels, (counts.get(labels) ?? 0) + 1);
+  }
+  for (const kind of Object.keys(kinds)) {
+    for (const accepted of ['true', 'false']) {
+      metrics.objects.set({ kind, accepted }, counts.get(`${kind} ${accepted}`) ?? 0);
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import { TerminalError } from '../core/kube/controller.ts';
+import type { ConfigMap } from '../core/kube/resources.ts';
+import type { Logger } from '../core/lib/log.ts';
+import { assemble, decodeBucket, decodeIndex, SnapshotRejected } from '../core/snapshot/decode.ts';
+import { bucketName, indexKey, snapshotIndexName } from '../core/snapshot/names.ts';
+import { unpackBucket } from '../core/snapshot/pack.ts';
+import type { SnapshotContent, SnapshotIndex } from '../core/snapshot/schema.ts';
+import { emptyContent } from './translate/published.ts';
+
+/**
+ * What the gateways were given last, for the last good entries in it. A damaged bucket counts as empty: its objects that
+ * are accepted come back by themselves. Throws a TerminalError for a schema that only a newer operator can read, because
+ * publishing would then lose what that one published.
+ */
+export function readPublished(
+  get: (name: string) => ConfigMap | undefined,
+  log: Logger,
+): { readonly content: SnapshotContent; readonly index: SnapshotIndex | undefined } {
+  const stored = get(snapshotIndexName);
+  const index = readIndex(stored);
+  if (index === undefined) {
+    if (stored !== undefined) log.error('the published index cannot be read; it is made anew');
+    return { content: emptyContent, index };
+  }
+  const buckets = index.buckets.map(({ slot, sha256 }, number) =>
+    readBucket(get(bucketName(number, slot)), sha256, log),
+  );
+  return { content: assemble(index, buckets).content, index };
+}
+
+/** The index in its ConfigMap; undefined when there is none, or it is damaged. Throws as `readPublished` does. */
+export function readIndex(stored: ConfigMap | undefined): SnapshotIndex | undefined {
+  const text = stored?.data?.[indexKey];
+  if (text === undefined) return undefined;
+  try {
+    return decodeIndex(text);
+  } catch (error) {
+    if (!(error instanceof SnapshotRejected) || error.reason !== 'newer_major') return undefined;
+    throw new TerminalError('the published snapshot is of a newer release; run that release of the operator', error);
+  }
+}
+
+function readBucket(stored: ConfigMap | undefined, hash: string, log: Logger): SnapshotContent {
+  try {
+    return decodeBucket(unpackBucket(stored ?? { metadata: { name: '' } }) ?? '', hash);
+  } catch (error) {
+    log.error({ err: error, bucket: stored?.metadata.name }, 'a published bucket cannot be read; it is made anew');
+    return emptyContent;
+  }
+}

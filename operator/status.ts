@@ -1,0 +1,154 @@
+import { after, type Controller, createController, done, type Outcome } from '../core/kube/controller.ts';
+import { hasStatus } from '../core/kube/kube-error.ts';
+import { agents, cronJobs, routes } from '../core/kube/resources.ts';
+import type { KubeClient, KubeObject } from '../core/kube/types.ts';
+import { canonicalJson } from '../core/lib/json.ts';
+import type { Logger } from '../core/lib/log.ts';
+import { type Kind, kinds } from '../crds/common.ts';
+import type { EventRecorder } from './events.ts';
+import { type Condition, type OperatorStatus, objectStatus, operatorTypes } from './object-status.ts';
+import type { ProgrammingLedger } from './programming.ts';
+import type { ObjectReport } from './translate/report.ts';
+
+/** Brings the status of objects to what translate and the gateways' acknowledgements say. Writes no equal status. */
+export interface StatusWriter {
+  readonly start: () => void;
+  readonly stop: () => Promise<void>;
+  /** Takes what is to be said about every object; looks at those about which it is new. */
+  readonly report: (objects: readonly ObjectReport[]) => void;
+  /** Looks at one object: its stored status changed. */
+  readonly check: (kind: Kind, name: string) => void;
+  readonly checkAll: () => void;
+  /** The acknowledgements changed: looks at the objects that wait for one. */
+  readonly acknowledged: () => void;
+}
+
+export interface StatusWriterOptions {
+  readonly client: Pick<KubeClient, 'applyStatus'>;
+  /** The stored object, as the watch knows it. */
+  readonly stored: (kind: Kind, name: string) => KubeObject | undefined;
+  readonly ledger: Pick<ProgrammingLedger, 'of' | 'ageMs'>;
+  readonly events: Pick<EventRecorder, 'conditionsChanged'>;
+  /** Asked before each write. Throws when this process does not lead. */
+  readonly demandLeadership: () => void;
+  /** Wall-clock time in milliseconds. */
+  readonly now: () => number;
+  readonly onWrite: (kind: Kind) => void;
+  readonly onError: (error: unknown) => void;
+  readonly log: Logger;
+}
+
+const workers = 8;
+/** Gateways acknowledge within this time as a rule; a status that only waits for them is not written before. */
+const usualAcknowledgementMs = 150;
+
+const resources = { Agent: agents, Route: routes, CronJob: cronJobs };
+const ownedFields: Readonly<Record<Kind, readonly string[]>> = {
+  Agent: ['home', 'routes', 'cronJobs', 'claimName'],
+  Route: ['rules', 'agents'],
+  CronJob: [],
+};
+
+interface Stored extends KubeObject {
+  readonly status?: { readonly conditions?: readonly Condition[]; readonly [field: string]: unknown };
+}
+
+export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
+  const { client, ledger, events, log } = options;
+  let reports: ReadonlyMap<string, ObjectReport> = new Map();
+  /** Objects whose newest generation is not programmed yet. */
+  const waiting = new Set<string>();
+  /** Our own last writes, until the watch has brought them: the stored copy is older than they are. */
+  const written = new Map<string, Stored>();
+
+  const newest = (report: ObjectReport): Stored | undefined => {
+    const copy: Stored | undefined = options.stored(report.kind, report.name);
+    if (copy?.metadata.uid !== report.uid) return undefined;
+    const own = written.get(report.uid);
+    if (own !== undefined && version(own) > version(copy)) return own;
+    written.delete(report.uid);
+    return copy;
+  };
+
+  const reconcile = async (key: string): Promise<Outcome> => {
+    const report = reports.get(key);
+    const stored = report && newest(report);
+    if (report === undefined || stored === undefined) {
+      waiting.delete(key);
+      return done;
+    }
+    const before = stored.status?.conditions ?? [];
+    const status = objectStatus(report, ledger.of(report.uid), before, options.now());
+    const pending = status.conditions.find(({ type }) => type === 'Programmed')?.reason;
+    if (pending === 'Pending' || pending === 'NoGateway') waiting.add(key);
+    else waiting.delete(key);
+    if (isEqual(report.kind, stored, status)) return done;
+    const youngMs = usualAcknowledgementMs - ledger.ageMs(report.uid);
+    if (pending === 'Pending' && youngMs > 0) return after(youngMs);
+    await write(report, status);
+    events.conditionsChanged(report, before, status.conditions);
+    return done;
+  };
+
+  /** The uid makes the write fail when somebody deleted the object and made another of the same name. */
+  const write = async ({ kind, name, uid }: ObjectReport, status: OperatorStatus): Promise<void> => {
+    options.demandLeadership();
+    try {
+      const answer = await client.applyStatus<Stored>(resources[kind], { metadata: { name, uid }, status });
+      written.set(uid, answer);
+      options.onWrite(kind);
+    } catch (error) {
+      if (!hasStatus(error, 404) && !hasStatus(error, 409)) throw error;
+      log.debug({ err: error, object: keyOf(kind, name) }, 'the object of a status is gone');
+    }
+  };
+
+  const controller: Controller = createController({
+    name: 'status',
+    reconcile,
+    workers,
+    log,
+    onError: options.onError,
+  });
+
+  return {
+    start: controller.start,
+    stop: controller.stop,
+    report: (objects) => {
+      const next = new Map(objects.map((object) => [keyOf(object.kind, object.name), object]));
+      for (const [key, object] of next) if (reports.get(key) !== object) controller.add(key);
+      for (const [key, { uid }] of reports) if (next.get(key)?.uid !== uid) written.delete(uid);
+      reports = next;
+    },
+    check: (kind, name) => controller.add(keyOf(kind, name)),
+    checkAll: () => {
+      for (const key of reports.keys()) controller.add(key);
+    },
+    acknowledged: () => {
+      for (const key of waiting) controller.add(key);
+    },
+  };
+}
+
+function keyOf(kind: Kind, name: string): string {
+  return `${kinds[kind].plural}/${name}`;
+}
+
+function isEqual(kind: Kind, stored: Stored, status: OperatorStatus): boolean {
+  const { conditions = [], ...fields } = stored.status ?? {};
+  const names = ['observedGeneration', ...ownedFields[kind]];
+  const own = {
+    ...Object.fromEntries(names.map((name) => [name, fields[name]])),
+    conditions: byType(conditions.filter(({ type }) => operatorTypes.includes(type))),
+  };
+  return canonicalJson(own) === canonicalJson({ ...status, conditions: byType(status.conditions) });
+}
+
+function byType(conditions: readonly Condition[]): readonly Condition[] {
+  return conditions.toSorted((a, b) => (a.type < b.type ? -1 : 1));
+}
+
+/** Resource versions of one kind of object are numbers that grow. */
+function version({ metadata }: KubeObject): bigint {
+  return BigInt(metadata.resourceVersion ?? 0);
+}

@@ -1,0 +1,106 @@
+import type { Change } from '../core/kube/object-store.ts';
+import { createReflector, type Reflector } from '../core/kube/reflector.ts';
+import {
+  agents,
+  type ConfigMap,
+  configMaps,
+  cronJobs,
+  type Lease,
+  leases,
+  routes,
+  type Secret,
+  secrets,
+} from '../core/kube/resources.ts';
+import type { KubeClient, KubeObject, KubeResource } from '../core/kube/types.ts';
+import type { Clock } from '../core/lib/clock.ts';
+import type { Logger } from '../core/lib/log.ts';
+import { snapshotIndexName } from '../core/snapshot/names.ts';
+import type { Kind } from '../crds/common.ts';
+import { shardNames } from './credentials.ts';
+import { credentialsLabel, gatewayKeyLabel, sourceLabel } from './declare.ts';
+
+/** Copies of everything in the namespace that the operator acts on. */
+export interface Watch {
+  readonly start: () => void;
+  readonly stop: () => Promise<void>;
+  /** True once every copy is complete. */
+  readonly synced: () => boolean;
+  readonly whenSynced: (signal: AbortSignal) => Promise<void>;
+  /** Agents, Routes and CronJobs. */
+  readonly declared: Readonly<Record<Kind, Reflector<KubeObject>>>;
+  readonly secrets: Reflector<Secret>;
+  readonly configMaps: Reflector<ConfigMap>;
+}
+
+export interface WatchOptions {
+  readonly client: Pick<KubeClient, 'list' | 'watch'>;
+  readonly onDeclared: (kind: Kind, change: Change<KubeObject>) => void;
+  readonly onSecret: (change: Change<Secret>) => void;
+  readonly onConfigMap: (change: Change<ConfigMap>) => void;
+  readonly onLease: (change: Change<Lease>) => void;
+  /** A relist found what the watch of a resource had lost. */
+  readonly onMissed: (resource: string, count: number) => void;
+  readonly onFailure: (resource: string) => void;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+export function createWatch(options: WatchOptions): Watch {
+  const { client, log, clock } = options;
+  const reflect = <T extends KubeObject>(
+    resource: KubeResource<T>,
+    onChange: (change: Change<T>) => void,
+    trim?: (object: T) => T,
+  ): Reflector<T> =>
+    createReflector({
+      client,
+      resource,
+      onChange,
+      trim,
+      onMissed: (count) => options.onMissed(resource.plural, count),
+      onFailure: () => options.onFailure(resource.plural),
+      log,
+      clock,
+    });
+
+  const declared = {
+    Agent: reflect(agents, (change) => options.onDeclared('Agent', change)),
+    Route: reflect(routes, (change) => options.onDeclared('Route', change)),
+    CronJob: reflect(cronJobs, (change) => options.onDeclared('CronJob', change)),
+  };
+  const copies = {
+    secrets: reflect(secrets, options.onSecret, withoutForeignSecret),
+    configMaps: reflect(configMaps, options.onConfigMap, withoutForeignConfigMap),
+  };
+  const all = [...Object.values(declared), ...Object.values(copies), reflect(leases, options.onLease)];
+  return {
+    declared,
+    ...copies,
+    start: () => {
+      for (const reflector of all) reflector.start();
+    },
+    stop: async () => {
+      await Promise.all(all.map((reflector) => reflector.stop()));
+    },
+    synced: () => all.every((reflector) => reflector.synced()),
+    whenSynced: async (signal) => {
+      await Promise.all(all.map((reflector) => reflector.whenSynced(signal)));
+    },
+  };
+}
+
+/** Values of Secrets that nobody gave to Talaria are not kept in memory. */
+function withoutForeignSecret({ data, ...secret }: Secret): Secret {
+  const given = isLabelled(secret, credentialsLabel) || isLabelled(secret, gatewayKeyLabel);
+  return given || shardNames.includes(secret.metadata.name) ? { ...secret, ...(data && { data }) } : secret;
+}
+
+/** The buckets of the snapshot are known to who writes them, so their copy need not be kept either. */
+function withoutForeignConfigMap({ data, binaryData, ...configMap }: ConfigMap): ConfigMap {
+  const wanted = isLabelled(configMap, sourceLabel) || configMap.metadata.name === snapshotIndexName;
+  return wanted ? { ...configMap, ...(data && { data }) } : configMap;
+}
+
+function isLabelled({ metadata }: KubeObject, label: string): boolean {
+  return metadata.labels?.[label] === 'true';
+}

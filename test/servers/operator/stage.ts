@@ -1,0 +1,161 @@
+import path from 'node:path';
+import { inject } from 'vitest';
+import { createKubeClient } from '../../../core/kube/client.ts';
+import type { LeaderTiming } from '../../../core/kube/leader.ts';
+import { agents, cronJobs, routes } from '../../../core/kube/resources.ts';
+import type { KubeClient, KubeObject } from '../../../core/kube/types.ts';
+import { systemClock } from '../../../core/lib/clock.ts';
+import { createLogger } from '../../../core/lib/log.ts';
+import type { Kind } from '../../../crds/common.ts';
+import { createAcknowledger } from '../../../gateway/config/acknowledge.ts';
+import { createClusterSource } from '../../../gateway/config/cluster-source.ts';
+import type { Configuration } from '../../../gateway/config/source.ts';
+import { createOperatorMetrics } from '../../../operator/metrics.ts';
+import type { Condition } from '../../../operator/object-status.ts';
+import { createOperator, type Operator } from '../../../operator/operator.ts';
+import { installChart, type TalariaComponent, writeComponentKubeconfig } from '../../harness/install-chart.ts';
+import { createNamespace, type TestNamespace } from '../../harness/namespace.ts';
+import { temporaryFolder } from '../../harness/temporary-folder.ts';
+import { waitFor } from '../../harness/wait-for.ts';
+
+/** A namespace in which the chart is installed, and operators and gateway replicas of this process with its rights. */
+export interface Stage {
+  readonly namespace: TestNamespace;
+  /** Has every right. */
+  readonly client: KubeClient;
+  readonly startOperator: (options?: OperatorOptions) => RunningOperator;
+  /** Something that serves snapshots as a gateway does. */
+  readonly startReplica: (name: string) => Promise<Replica>;
+  readonly stop: () => Promise<void>;
+}
+
+export interface OperatorOptions {
+  readonly leaseTiming?: LeaderTiming;
+  /** Stands between the operator and the API server. */
+  readonly wrap?: (client: KubeClient) => KubeClient;
+  readonly podName?: string;
+}
+
+export interface RunningOperator extends Operator {
+  readonly lost: () => boolean;
+}
+
+export interface Replica {
+  readonly configuration: () => Configuration | undefined;
+  /** As a graceful end: the acknowledgement is deleted. */
+  readonly stop: () => Promise<void>;
+}
+
+/** An object with what tests look at. */
+export interface Stored extends KubeObject {
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly status: {
+    readonly observedGeneration: number;
+    readonly conditions: readonly Condition[];
+    readonly [field: string]: unknown;
+  };
+}
+
+const resources = { Agent: agents, Route: routes, CronJob: cronJobs };
+const log = createLogger('test', 'silent');
+
+export async function createStage(): Promise<Stage> {
+  const kubeconfig = inject('kubeconfig');
+  const namespace = await createNamespace(kubeconfig);
+  await installChart(kubeconfig, namespace.name);
+  const folder = await temporaryFolder('stage');
+  const client = createKubeClient({ kubeconfig, namespace: namespace.name, fieldManager: 'tester' });
+  const stops: (() => Promise<void>)[] = [client.close];
+
+  const account = (component: TalariaComponent) => path.join(folder, `${component}.kubeconfig`);
+  for (const component of ['operator', 'gateway'] as const) {
+    await writeComponentKubeconfig(account(component), kubeconfig, namespace.name, component);
+  }
+  const clientOf = (component: TalariaComponent): KubeClient => {
+    const fieldManager = `talaria-${component}`;
+    const made = createKubeClient({ kubeconfig: account(component), namespace: namespace.name, fieldManager });
+    stops.push(made.close);
+    return made;
+  };
+
+  return {
+    namespace,
+    client,
+    startOperator: ({ wrap = (same: KubeClient) => same, podName = 'talaria-operator-0', leaseTiming } = {}) => {
+      let lost = false;
+      const operator = createOperator({
+        client: wrap(clientOf('operator')),
+        podName,
+        metrics: createOperatorMetrics(),
+        onLost: () => {
+          lost = true;
+        },
+        log,
+        clock: systemClock,
+        leaseTiming,
+      });
+      operator.start();
+      stops.push(operator.stop);
+      return { ...operator, lost: () => lost };
+    },
+    startReplica: async (name) => {
+      const replica = await startReplica(clientOf('gateway'), name);
+      stops.push(replica.stop);
+      return replica;
+    },
+    stop: async () => {
+      for (const stop of stops.toReversed()) await stop();
+    },
+  };
+}
+
+async function startReplica(client: KubeClient, podName: string): Promise<Replica> {
+  let current: Configuration | undefined;
+  const source = createClusterSource({ client, log, clock: systemClock });
+  const acknowledger = createAcknowledger({ client, podName, log, clock: systemClock });
+  await source.start(async (configuration) => {
+    current = configuration;
+    acknowledger.serving(configuration.snapshot.sequence, configuration.snapshot.revision);
+  });
+  return {
+    configuration: () => current,
+    stop: async () => {
+      await source.stop();
+      await acknowledger.stop();
+    },
+  };
+}
+
+/** An object as it is stored now. */
+export async function read({ client }: Stage, kind: Kind, name: string): Promise<Stored> {
+  const object = await client.get<KubeObject>(resources[kind], name);
+  if (object === undefined) throw new Error(`there is no ${kind} ${name}`);
+  return object as Stored;
+}
+
+/** Waits until the status is about the newest generation and its conditions are these, each written `Type=Status Reason`. */
+export async function settled(stage: Stage, kind: Kind, name: string, expected: readonly string[]): Promise<Stored> {
+  const wanted = expected.toSorted();
+  return await waitFor(`${kind} ${name} to have ${wanted.join(', ')}`, async () => {
+    const object = await read(stage, kind, name);
+    const found = short(object);
+    if (object.status.observedGeneration !== object.metadata.generation)
+      throw new Error('the status is of an older generation');
+    if (JSON.stringify(found) !== JSON.stringify(wanted)) throw new Error(`it has ${found.join(', ')}`);
+    return object;
+  });
+}
+
+/** The conditions, each written `Type=Status Reason`. */
+export function short({ status }: Stored): readonly string[] {
+  return status.conditions.map(({ type, status: value, reason }) => `${type}=${value} ${reason}`).sort();
+}
+
+/** Conditions of an object that is in force everywhere. */
+export const readyRoute = [
+  'Accepted=True Accepted',
+  'Programmed=True Programmed',
+  'Ready=True Ready',
+  'ResolvedRefs=True ResolvedRefs',
+];
+export const readyAgent = [...readyRoute, 'ProfileReady=True ProfileReady'];
