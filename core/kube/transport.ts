@@ -1,7 +1,9 @@
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { sha256 } from '../lib/hash.ts';
+import { type CallDeadline, orAborted, startDeadline } from './call-deadline.ts';
 import type { CredentialSource, Credentials } from './credentials.ts';
-import { KubeError, type KubeErrorCause } from './kube-error.ts';
+import { KubeError } from './kube-error.ts';
+import { errorOfAnswer, errorOfFailure, parseAnswer } from './request-error.ts';
 import type { RawRequest } from './types.ts';
 
 /** Sends single requests over one kept connection pool. */
@@ -59,28 +61,28 @@ export function createTransport(source: CredentialSource): Transport {
 
   return {
     send: async (request) => {
-      const deadline = startDeadline(request);
+      const deadline = startDeadline(request.deadlineMs, request.signal);
       try {
         const answer = await dispatch(request, deadline.signal, 0);
         const text = await answer.body.text();
-        if (answer.statusCode >= 300) throw errorOf(request, answer, text);
+        if (answer.statusCode >= 300) throw errorOfAnswer(request, answer, text);
         return parseAnswer(request, text);
       } catch (error) {
-        throw asKubeError(request, error, deadline);
+        throw errorOfFailure(request, error, deadline);
       } finally {
         deadline.clear();
       }
     },
     open: async (request, silenceMs) => {
-      const deadline = startDeadline(request);
+      const deadline = startDeadline(request.deadlineMs, request.signal);
       try {
         const answer = await dispatch(request, deadline.signal, silenceMs);
-        if (answer.statusCode >= 300) throw errorOf(request, answer, await answer.body.text());
+        if (answer.statusCode >= 300) throw errorOfAnswer(request, answer, await answer.body.text());
         deadline.clearTimer();
         return chunksOf(request, answer.body, deadline);
       } catch (error) {
         deadline.clear();
-        throw asKubeError(request, error, deadline);
+        throw errorOfFailure(request, error, deadline);
       }
     },
     close: async () => {
@@ -133,15 +135,6 @@ async function dispatchOnce(
   });
 }
 
-/** Neither an exec plugin nor, in undici, a request whose connection is still being made heeds the signal by itself. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(new Error('aborted'));
-  if (signal.aborted) onAbort();
-  signal.addEventListener('abort', onAbort, { once: true });
-  return await Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', onAbort));
-}
-
 function queryOf({ query }: TransportRequest): string {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query ?? {})) {
@@ -150,103 +143,18 @@ function queryOf({ query }: TransportRequest): string {
   return parameters.size === 0 ? '' : `?${parameters}`;
 }
 
-interface Deadline {
-  readonly signal: AbortSignal;
-  readonly expired: () => boolean;
-  /** Stops the clock but keeps the caller's signal. */
-  readonly clearTimer: () => void;
-  readonly clear: () => void;
-}
-
-function startDeadline({ signal, deadlineMs }: TransportRequest): Deadline {
-  const controller = new AbortController();
-  let expired = false;
-  const abort = () => controller.abort();
-  const timer = setTimeout(() => {
-    expired = true;
-    abort();
-  }, deadlineMs);
-  if (signal?.aborted) abort();
-  signal?.addEventListener('abort', abort, { once: true });
-  return {
-    signal: controller.signal,
-    expired: () => expired,
-    clearTimer: () => clearTimeout(timer),
-    clear: () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
-    },
-  };
-}
-
 async function* chunksOf(
   request: TransportRequest,
   body: Dispatcher.ResponseData['body'],
-  deadline: Deadline,
+  deadline: CallDeadline,
 ): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of body) yield chunk;
   } catch (error) {
-    throw asKubeError(request, error, deadline);
+    throw errorOfFailure(request, error, deadline);
   } finally {
     // Leaving the loop early must close the connection: the rest of an endless body cannot be read away.
     body.destroy();
     deadline.clear();
   }
-}
-
-/** The text stays out of the message, and so does the parser's own error, which quotes it: it may be a Secret's. */
-function parseAnswer(request: TransportRequest, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    const message = `${titleOf(request)}: the answer is not JSON (${text.length} characters)`;
-    throw new KubeError({ status: 0, reason: 'BadAnswer', message });
-  }
-}
-
-function errorOf(request: TransportRequest, answer: Dispatcher.ResponseData, text: string): KubeError {
-  const status = statusOf(text);
-  const retryAfterSeconds = Number(answer.headers['retry-after'] ?? status.details?.retryAfterSeconds);
-  return new KubeError({
-    status: answer.statusCode,
-    reason: status.reason ?? 'Unknown',
-    message: `${titleOf(request)}: HTTP ${answer.statusCode}: ${status.message ?? text.slice(0, 200)}`,
-    causes: status.details?.causes,
-    retryAfterMs: Number.isFinite(retryAfterSeconds) ? retryAfterSeconds * 1000 : undefined,
-  });
-}
-
-interface StatusBody {
-  readonly reason?: string;
-  readonly message?: string;
-  readonly details?: { readonly causes?: readonly KubeErrorCause[]; readonly retryAfterSeconds?: number };
-}
-
-/** A proxy in between answers with whatever it likes, so nothing is taken for granted. */
-function statusOf(text: string): StatusBody {
-  try {
-    const body: unknown = JSON.parse(text);
-    return typeof body === 'object' && body !== null ? body : {};
-  } catch {
-    return {};
-  }
-}
-
-function asKubeError(request: TransportRequest, error: unknown, deadline: Deadline): KubeError {
-  if (error instanceof KubeError) return error;
-  const { reason, text } = explain(request, error, deadline);
-  return new KubeError({ status: 0, reason, message: `${titleOf(request)}: ${text}`, cause: error });
-}
-
-function explain(request: TransportRequest, error: unknown, deadline: Deadline): { reason: string; text: string } {
-  if (deadline.expired()) return { reason: 'Deadline', text: `no answer within ${request.deadlineMs} ms` };
-  if (request.signal?.aborted) return { reason: 'Aborted', text: 'stopped by the caller' };
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'UND_ERR_BODY_TIMEOUT') return { reason: 'Silence', text: 'nothing arrived for too long' };
-  return { reason: 'Connection', text: error instanceof Error ? error.message : String(error) };
-}
-
-function titleOf(request: TransportRequest): string {
-  return `${request.method} ${request.path}`;
 }
