@@ -12,7 +12,6 @@ export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
   Agent: [
     { field: 'spec.model.provider', value: 'anthropic' },
     { field: 'spec.model.prices' },
-    { field: 'spec.model.fallbacks' },
     { field: 'spec.skills' },
     { field: 'spec.tools.builtin' },
     { field: 'spec.tools.mcpServers' },
@@ -27,8 +26,7 @@ export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
     { field: 'spec.sessions.maxHistoryTokens' },
     { field: 'spec.sessions.idleResetSeconds' },
     { field: 'spec.sessions.retentionSeconds' },
-    { field: 'spec.sessions.concurrency' },
-    { field: 'spec.sessions.onDisconnect' },
+    { field: 'spec.sessions.concurrency', value: 'Interrupt' },
     { field: 'spec.sessions.approvalTimeoutSeconds' },
     { field: 'spec.limits.maxConcurrentRuns' },
     { field: 'spec.limits.requestsPerMinute' },
@@ -36,15 +34,9 @@ export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
   ],
   Route: [{ field: 'spec.rules[].session' }],
   CronJob: [
-    { field: 'spec.session.type' },
-    { field: 'spec.retry.maxAttempts' },
-    { field: 'spec.retry.backoffSeconds' },
     { field: 'spec.deliver[].account' },
+    { field: 'spec.onFailure.deliver[].account' },
     { field: 'spec.contextFrom' },
-    { field: 'spec.onFailure.deliver' },
-    { field: 'spec.onFailure.afterConsecutive' },
-    { field: 'spec.onFailure.suspendAfter' },
-    { field: 'spec.onDelete' },
   ],
 };
 

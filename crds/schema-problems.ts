@@ -6,9 +6,14 @@ import { type Problem, pathText, valueAt } from './problem.ts';
 /** What zod found in a document, in words: what is expected, what was got, and the cure. */
 export function schemaProblems(document: unknown, error: z.ZodError): readonly Problem[] {
   return error.issues.map((issue) => {
-    const value = valueAt(document, issue.path);
-    return { path: pathText(issue.path), ...explain(issue, value) };
+    const path = pathText(issue.path);
+    return { path, ...explain(issue, harmless(path, valueAt(document, issue.path))) };
   });
+}
+
+/** People paste the key itself where its Secret should be named; then it must not stand in a message. */
+function harmless(path: string, value: unknown): unknown {
+  return typeof value === 'string' && /secretref/i.test(path) ? 'not shown' : value;
 }
 
 type Explanation = Omit<Problem, 'path'>;
@@ -26,12 +31,14 @@ function explain(issue: Issue, value: unknown): Explanation {
     case 'too_small':
       return outOfBounds(`at least ${issue.minimum}`, value);
     case 'custom':
-      if (issue.params === duplicate)
-        return { reason: 'Duplicate', message: issue.message, cure: 'remove or rename one of them' };
-      return invalid(issue.message, value);
+      return issue.params === duplicate ? twice(issue.message) : invalid(issue.message, value);
     default:
       return invalid(issue.message, value);
   }
+}
+
+function twice(message: string): Explanation {
+  return { reason: 'Duplicate', message, cure: 'remove or rename one of them' };
 }
 
 function invalid(demand: string, value: unknown): Explanation {
@@ -72,11 +79,8 @@ function notInList(values: readonly string[], value: unknown): Explanation {
 function outOfBounds(bound: string, value: unknown): Explanation {
   if (Array.isArray(value)) {
     const reason = bound.startsWith('at most') ? 'TooMany' : 'TooFew';
-    return {
-      reason,
-      message: `the list must have ${bound} ${bound.endsWith(' 1') ? 'entry' : 'entries'}, got ${value.length}`,
-      cure: '',
-    };
+    const entries = bound.endsWith(' 1') ? 'entry' : 'entries';
+    return { reason, message: `the list must have ${bound} ${entries}, got ${value.length}`, cure: '' };
   }
   return invalid(`must be ${bound}`, value);
 }
@@ -93,6 +97,6 @@ function shown(value: unknown): string {
   if (value === null) return 'null';
   if (typeof value === 'object') return 'an object';
   if (typeof value !== 'string') return `${typeof value === 'boolean' ? '' : 'the number '}${String(value)}`;
-  if (/[@]|:\/\//.test(value)) return 'another text';
+  if (/@|:\/\//.test(value)) return 'another text';
   return value.length > maxShown ? `a text of ${[...value].length} characters` : `"${value}"`;
 }

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { verdict } from '../../../crds/verdict.ts';
 
@@ -95,6 +96,13 @@ describe('what a person reads', () => {
     expect(JSON.stringify(problems)).not.toContain('hunter2');
   });
 
+  it('a key in the place of its reference is not repeated', async () => {
+    const apiKeySecretRef = { name: 'sk-Proj_hunter2' };
+    const { problems } = await verdict(agent({ model: { provider: 'openai', name: 'x', apiKeySecretRef } }));
+    expect(problems.map(({ path }) => path)).toEqual(['spec.model.apiKeySecretRef.name']);
+    expect(JSON.stringify(problems)).not.toContain('hunter2');
+  });
+
   it('several problems are told at once, with their fields', async () => {
     const { problems } = await verdict(match({ chatID: 'a', userId: 1, platform: 'x' }));
     expect(problems.map(({ path }) => path)).toEqual([
@@ -121,6 +129,21 @@ describe('documents that are no Agent, Route or CronJob', () => {
   it('a misspelt kind gets the right one as the cure', async () => {
     expect((await verdict({ apiVersion, kind: 'Agents' })).problems[0]?.cure).toBe('did you mean Agent?');
   });
+});
+
+it('any document at all gets a verdict', async () => {
+  const kind = fc.constantFrom('Agent', 'Route', 'CronJob');
+  const documents = fc.oneof(
+    fc.jsonValue(),
+    fc.record({ apiVersion: fc.constant(apiVersion), kind, metadata: fc.jsonValue(), spec: fc.jsonValue() }),
+  );
+  await fc.assert(
+    fc.asyncProperty(documents, fc.jsonValue(), async (document, old) => {
+      const { verdict: outcome, problems } = await verdict(document, old);
+      return outcome === 'Accepted' ? problems.length === 0 : problems.length > 0;
+    }),
+    { numRuns: 500, seed: 20261121 },
+  );
 });
 
 describe('the object of a manifest', () => {
