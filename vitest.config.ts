@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-/** `unit` needs nothing but Node; `servers` runs against a real kube-apiserver, etcd and PostgreSQL that its global setup starts. */
+/**
+ * `unit` needs nothing but Node; `servers` runs against a real kube-apiserver, etcd and PostgreSQL that its global setup
+ * starts; `release` against a whole Talaria: processes of this machine, or what a chart installed elsewhere.
+ */
 export default defineConfig({
   test: {
     pool: 'forks',
@@ -18,6 +21,16 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'release',
+          include: ['test/release/**/*.test.ts'],
+          globalSetup: ['test/harness/release-setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
     ],

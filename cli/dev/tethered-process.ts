@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** How a process ended: its exit code, or the signal that ended it. */
@@ -11,7 +12,7 @@ export interface Exit {
 /** A running child process that cannot outlive this one. */
 export interface TetheredProcess {
   readonly pid: number;
-  /** Resolves when the process has ended; never rejects. */
+  /** Resolves when the process and its watchdog have ended; never rejects. */
   readonly exited: Promise<Exit>;
   /** The exit once there is one. */
   readonly exit: () => Exit | undefined;
@@ -32,9 +33,10 @@ export interface TetheredOptions {
 
 /**
  * The command replaces the shell, so its process id is the child's. A watchdog waits on the pipe that this process
- * holds: end of file without a line means that this process died, however it died, and the command is killed.
+ * holds: end of file without a line means that this process died, however it died, and the command is killed. Only the
+ * watchdog keeps descriptor 3 open, so that its end is seen too.
  */
-const tether = 'exec 3<&0; { read -r _ <&3 || kill -KILL $$; } >/dev/null 2>&1 & exec "$@" 3<&- </dev/null';
+const tether = 'exec 4<&0; { read -r _ <&4 || kill -KILL $$; } >/dev/null 2>&1 & exec "$@" 3>&- 4<&- </dev/null';
 const keptOutput = 64 * 1024;
 
 /**
@@ -48,13 +50,14 @@ export async function startTethered(
 ): Promise<TetheredProcess> {
   const child = spawn('/bin/sh', ['-c', tether, 'sh', command, ...args], {
     detached: true,
-    stdio: 'pipe',
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     cwd: options.cwd,
     env: options.env,
   });
   await once(child, 'spawn');
   const output = collect([child.stdout, child.stderr], options.onOutput);
   const pid = child.pid ?? 0;
+  (child.stdio[3] as Readable).resume();
   let ended: Exit | undefined;
   child.stdin.on('error', () => undefined);
   const exited = new Promise<Exit>((resolve) => {
