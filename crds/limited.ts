@@ -37,6 +37,7 @@ export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
     { field: 'spec.deliver[].account' },
     { field: 'spec.onFailure.deliver[].account' },
     { field: 'spec.contextFrom' },
+    { field: 'spec.runsHistoryLimit' },
   ],
 };
 
