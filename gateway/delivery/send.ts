@@ -3,6 +3,7 @@ import type { Clock } from '../../core/lib/clock.ts';
 import { toWire } from '../../core/lib/id.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import { sleep } from '../../core/lib/sleep.ts';
+import { within } from '../../core/lib/within.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { type EgressPolicy, guardedConnector } from '../egress.ts';
@@ -41,6 +42,8 @@ const lookEveryMs = 200;
 /** How many deliveries are sent at once, each of another line. */
 const concurrency = 128;
 const connectTimeoutMs = 5_000;
+/** How long aborted sends may take to end when the sender stops. */
+const abortMs = 1_000;
 
 /** Makes a Sender. Every replica has one; the rows in `sending` keep them off each other's lines. */
 export function createSender(options: SenderOptions): Sender {
@@ -93,9 +96,10 @@ export function createSender(options: SenderOptions): Sender {
     stop: async (budgetMs) => {
       stopping.abort();
       await loop;
-      const timer = setTimeout(() => gaveUp.abort(new Error('the gateway is stopping')), budgetMs);
-      await Promise.all(sending);
-      clearTimeout(timer);
+      const ended = Promise.all(sending);
+      await within(ended, budgetMs);
+      gaveUp.abort(new Error('the gateway is stopping'));
+      await within(ended, abortMs);
       await dispatcher.destroy();
     },
   };

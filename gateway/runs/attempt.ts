@@ -46,16 +46,40 @@ export async function attemptRun(options: ExecuteOptions, run: JobRun, signal: A
     effects = true;
   };
   try {
-    return await takeTurn(options, run, limit.signal, onEffect);
+    return await unlessStuck(takeTurn(options, run, limit.signal, onEffect), limit.signal);
   } catch (error) {
     if (signal.aborted) {
-      const stopped = signal.reason instanceof StopRequested;
+      // A turn that goes on although it was asked to stop has no known end: that is for the reaper to say.
+      const stopped = signal.reason instanceof StopRequested && !(error instanceof TurnStuck);
       return stopped ? { kind: 'ended', ending: { status: 'cancelled' } } : { kind: 'abandoned' };
     }
     const failure = limit.expired()
       ? new RunFailure('run_timeout', `the run took longer than its timeoutSeconds (${timeoutSeconds})`, error)
       : asRunFailure(error);
     return { kind: 'failed', failure, effects, ending: failedEnding(options, run, failure) };
+  }
+}
+
+/** How long a turn may take to end once its signal aborted; then its worker leaves it. */
+const stuckAfterMs = 35_000;
+
+class TurnStuck extends Error {
+  override readonly name = 'TurnStuck';
+}
+
+async function unlessStuck<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const stuck = Promise.withResolvers<never>();
+  let timer: NodeJS.Timeout | undefined;
+  const abort = () => {
+    timer = setTimeout(() => stuck.reject(new TurnStuck('the turn did not end when it was aborted')), stuckAfterMs);
+  };
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, stuck.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
   }
 }
 

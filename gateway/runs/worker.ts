@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/lib/clock.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import { sleep } from '../../core/lib/sleep.ts';
+import { within } from '../../core/lib/within.ts';
 import type { RunTurn } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
@@ -37,6 +38,8 @@ export interface WorkerOptions {
 }
 
 const lookEveryMs = 250;
+/** How long aborted turns may take to end when the worker stops. */
+const abortMs = 1_000;
 
 /** Makes a Worker. */
 export function createWorker(options: WorkerOptions): Worker {
@@ -103,9 +106,10 @@ export function createWorker(options: WorkerOptions): Worker {
     stop: async (budgetMs) => {
       stopping.abort();
       await Promise.all(loops);
-      const timer = setTimeout(() => gaveUp.abort(new Error('the gateway is stopping')), budgetMs);
-      await Promise.all([...active.values()].map(({ done }) => done));
-      clearTimeout(timer);
+      const ended = Promise.all([...active.values()].map(({ done }) => done));
+      await within(ended, budgetMs);
+      gaveUp.abort(new Error('the gateway is stopping'));
+      await within(ended, abortMs);
     },
   };
 }
