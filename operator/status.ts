@@ -39,7 +39,10 @@ export interface StatusWriterOptions {
 }
 
 const workers = 8;
-/** Gateways acknowledge within this time as a rule; a status that only waits for them is not written before. */
+/**
+ * Gateways acknowledge within this time as a rule. The status of what they were just given is not written before, so that
+ * most changes need one write, and Ready does not run ahead of what is served.
+ */
 const usualAcknowledgementMs = 150;
 
 const resources = { Agent: agents, Route: routes, CronJob: cronJobs };
@@ -56,7 +59,7 @@ interface Stored extends KubeObject {
 export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
   const { client, ledger, events, log } = options;
   let reports: ReadonlyMap<string, ObjectReport> = new Map();
-  /** Objects whose newest generation is not programmed yet. */
+  /** Objects whose present content is not acknowledged yet. */
   const waiting = new Set<string>();
   /** Our own last writes, until the watch has brought them: the stored copy is older than they are. */
   const written = new Map<string, Stored>();
@@ -78,13 +81,13 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
       return done;
     }
     const before = stored.status?.conditions ?? [];
-    const status = objectStatus(report, ledger.of(report.uid), before, options.now());
-    const pending = status.conditions.find(({ type }) => type === 'Programmed')?.reason;
-    if (pending === 'Pending' || pending === 'NoGateway') waiting.add(key);
-    else waiting.delete(key);
+    const programming = ledger.of(report.uid);
+    const status = objectStatus(report, programming, before, options.now());
+    if (programming === 'acknowledged' || report.entry === undefined) waiting.delete(key);
+    else waiting.add(key);
     if (isEqual(report.kind, stored, status)) return done;
     const youngMs = usualAcknowledgementMs - ledger.ageMs(report.uid);
-    if (pending === 'Pending' && youngMs > 0) return after(youngMs);
+    if (programming === 'awaited' && youngMs > 0) return after(youngMs);
     await write(report, status);
     events.conditionsChanged(report, before, status.conditions);
     return done;

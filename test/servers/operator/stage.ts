@@ -42,6 +42,8 @@ export interface RunningOperator extends Operator {
 
 export interface Replica {
   readonly configuration: () => Configuration | undefined;
+  /** It takes no further snapshot and goes on to renew what it acknowledged last. */
+  readonly freeze: () => Promise<void>;
   /** As a graceful end: the acknowledgement is deleted. */
   readonly stop: () => Promise<void>;
 }
@@ -119,6 +121,7 @@ async function startReplica(client: KubeClient, podName: string): Promise<Replic
   });
   return {
     configuration: () => current,
+    freeze: source.stop,
     stop: async () => {
       await source.stop();
       await acknowledger.stop();

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { agents, configMaps, cronJobs, routes, secrets } from '../../../core/kube/resources.ts';
+import { waitFor } from '../../harness/wait-for.ts';
+import { createStage, type RunningOperator, type Stage } from './stage.ts';
+
+let stage: Stage;
+let operator: RunningOperator;
+
+const count = { agents: 200, routes: 600, cronJobs: 200 };
+
+beforeAll(async () => {
+  stage = await createStage();
+  await stage.namespace.apply(world());
+  operator = stage.startOperator();
+  await stage.startReplica('talaria-gateway-0');
+  await waitFor('everything to be settled', isSettled, { timeoutMs: 60_000, intervalMs: 250 });
+});
+afterAll(() => stage.stop());
+
+describe('1,000 objects that nobody touches', () => {
+  it('keep their resourceVersions, and so do snapshot and credentials, through 10 forced reconciles', async () => {
+    const before = await versions();
+    for (let round = 0; round < 10; round += 1) {
+      operator.reconcileAll();
+      await stage.client.list(agents);
+    }
+    await quiet();
+    expect(await versions()).toEqual(before);
+  });
+
+  it('keep them when the operator is restarted, except that the index names its new leader', async () => {
+    const before = await versions();
+    await operator.stop();
+    operator = stage.startOperator({ podName: 'talaria-operator-1' });
+    await waitFor(
+      'the new operator to lead and to have looked at everything',
+      () => operator.leading() && operator.unready() === undefined,
+    );
+    await quiet();
+    const { 'talaria-snapshot': indexBefore, ...restBefore } = before;
+    const { 'talaria-snapshot': indexAfter, ...restAfter } = await versions();
+    expect(restAfter).toEqual(restBefore);
+    expect(indexAfter).not.toBe(indexBefore);
+  });
+});
+
+/** Waits until a later change was dealt with: one that is not accepted, so that it changes no snapshot. */
+async function quiet(): Promise<void> {
+  const name = `marker-${Date.now()}`;
+  await stage.namespace.apply([route(name, 'nobody', { expression: 'chatId ==' })]);
+  await waitFor('a later change to be dealt with', async () => {
+    const marker = await stage.namespace.kubectl([
+      'get',
+      'routes.talaria.dev',
+      name,
+      '-o',
+      'jsonpath={.status.observedGeneration}',
+    ]);
+    return marker === '1';
+  });
+  await stage.namespace.kubectl(['delete', 'routes.talaria.dev', name]);
+}
+
+/** Name -> resourceVersion of everything that the operator writes. */
+async function versions(): Promise<Record<string, string | undefined>> {
+  const lists = [agents, routes, cronJobs, secrets].map((resource) => stage.client.list(resource));
+  const objects = (await Promise.all(lists)).flatMap((list) => list.items);
+  const { items } = await stage.client.list(configMaps);
+  const index = items.filter(({ metadata }) => metadata.name === 'talaria-snapshot');
+  const own = [...objects, ...index].filter(({ metadata }) => !metadata.name.startsWith('marker-'));
+  return Object.fromEntries(own.map(({ metadata }) => [metadata.name, metadata.resourceVersion]));
+}
+
+async function isSettled(): Promise<boolean> {
+  const ready = '{range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}';
+  const output = await stage.namespace.kubectl([
+    'get',
+    'agents.talaria.dev,routes.talaria.dev,cronjobs.talaria.dev',
+    '-o',
+    `jsonpath=${ready}`,
+  ]);
+  return output.split('\n').filter((line) => line === 'True').length === 1_000;
+}
+
+function world(): readonly object[] {
+  const numbers = (length: number) => Array.from({ length }, (_, index) => index);
+  const apiVersion = 'talaria.dev/v1alpha1';
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'model', labels: { 'talaria.dev/credentials': 'true' } },
+      stringData: { key: 'secret' },
+    },
+    ...numbers(count.agents).map((index) => ({
+      apiVersion,
+      kind: 'Agent',
+      metadata: { name: `agent-${index}` },
+      spec: {
+        instructions: { inline: `You are number ${index}.` },
+        ...(index % 2 === 0 ? {} : { model: { provider: 'openai', name: 'gpt', apiKeySecretRef: { name: 'model' } } }),
+      },
+    })),
+    ...numbers(count.routes).map((index) => route(`route-${index}`, `agent-${index % count.agents}`)),
+    ...numbers(count.cronJobs).map((index) => ({
+      apiVersion,
+      kind: 'CronJob',
+      metadata: { name: `job-${index}` },
+      spec: { schedule: '@daily', agentRef: { name: `agent-${index}` }, prompt: { inline: 'Report.' } },
+    })),
+  ];
+}
+
+function route(name: string, agent: string, match: object = { chatId: name }): object {
+  const spec = { rules: [{ name: 'rule', matches: [match], agentRefs: [{ name: agent }] }] };
+  return { apiVersion: 'talaria.dev/v1alpha1', kind: 'Route', metadata: { name }, spec };
+}
