@@ -21,6 +21,8 @@ type Parsed = ReturnType<Cel['parse']>;
 export const maxExpressionLength = 1024;
 /** Nodes of the parsed expression, with its macros written out. */
 export const maxExpressionNodes = 200;
+/** Brackets inside brackets: the parser calls itself for each, and how far it gets must not depend on its caller. */
+export const maxExpressionNesting = 32;
 
 /** What is known of an expression before it is evaluated. */
 export interface CheckedExpression {
@@ -36,6 +38,9 @@ export function checkExpression(cel: Cel, functions: Functions, text: string): C
     throw new ExpressionError(
       `The expression has ${text.length} characters; at most ${maxExpressionLength} are allowed.`,
     );
+  }
+  if (nestingOf(text) > maxExpressionNesting) {
+    throw new ExpressionError(`The expression nests brackets more than ${maxExpressionNesting} deep. Make it flatter.`);
   }
   const parsed = parse(cel, text);
   const check: Check = { cel, functions, text, parsed, roots: new Set(), nodes: 0 };
@@ -56,6 +61,16 @@ interface Scope {
   /** The names that the loop around a node binds. */
   readonly bound: readonly string[];
   readonly inLoop: boolean;
+}
+
+function nestingOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const [bracket] of text.replace(/"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'/gsu, '').matchAll(/[()[\]{}]/gu)) {
+    depth += '([{'.includes(bracket) ? 1 : -1;
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest;
 }
 
 function parse(cel: Cel, text: string): Parsed {

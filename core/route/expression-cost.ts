@@ -44,8 +44,8 @@ export function chargedFunctions(cel: Cel, functions: Iterable<CelFunc>, meter: 
 export const stepFunction = '@step';
 
 /**
- * The most that matching a pattern against a text of this length may cost: linear in both, as RE2 promises. The size is an
- * upper estimate of the compiled pattern: its atoms, times what repetition makes of them (RE2 allows 1,000 at most).
+ * The most that one match of a pattern may cost: compiling it, and then a time linear in pattern and text, as RE2 promises.
+ * The size of the pattern is an upper estimate: its atoms, times what repetition makes of them (RE2 allows 1,000 at most).
  */
 export function matchCost(pattern: string, textLength: number): number {
   const atoms = pattern
@@ -56,31 +56,45 @@ export function matchCost(pattern: string, textLength: number): number {
   for (const [, least = '0', most = ''] of pattern.matchAll(/\{(\d+)(?:,(\d*))?\}/gu)) {
     repeated *= Math.max(Number(least), Number(most), 1);
   }
-  return (textLength + matchBase) * atoms * Math.min(repeated, 1000);
+  return patternCost + (textLength + patternFactor) * atoms * Math.min(repeated, 1000);
 }
 
-const nodeCost = 5;
-const callCost = 10;
-/** Compiling the pattern costs as much as this many characters of text. */
-const matchBase = 32;
+const nodeCost = 10;
+const callCost = 20;
+const memberCost = 3;
+const patternCost = 3000;
+const patternFactor = 32;
 /** Functions on timestamps may have to load a time zone. */
-const timeCost = 4000;
+const timeCost = 8000;
 
 function chargeFunction(cel: Cel, meter: Meter, func: CelFunc): CelFunc {
-  const call = (target: CelValue | undefined, args: CelValue[]): CelValue => {
-    meter.charge(costOf(cel, func, target, args));
-    const result = func.call(0, target, args);
-    if (result === undefined || cel.isCelError(result)) throw result ?? new Error(`no overload of ${func.name}`);
-    return result;
-  };
   const { name, target, arguments: parameters, result } = func;
+  const run = isListConcatenation(func) ? concatenate(cel) : func;
+  const call = (on: CelValue | undefined, args: CelValue[]): CelValue => {
+    meter.charge(costOf(cel, name, on, args));
+    const value = run.call(0, on, args);
+    if (value === undefined || cel.isCelError(value)) throw value ?? new Error(`no overload of ${name}`);
+    return value;
+  };
   if (target === undefined) return cel.celFunc(name, parameters, result as CelType, (...args) => call(undefined, args));
   return cel.celMethod(name, target, parameters, result, function (...args) {
     return call(this, args);
   });
 }
 
-function costOf(cel: Cel, { name }: CelFunc, target: CelValue | undefined, args: readonly CelValue[]): number {
+function isListConcatenation({ name, arguments: [left] }: CelFunc): boolean {
+  return name === '_+_' && left?.kind === 'list';
+}
+
+/** The library's own makes a chain of lists, which `map` and `filter` make so long that walking it costs its square. */
+function concatenate(cel: Cel): Pick<CelFunc, 'call'> {
+  return {
+    call: (_id, _target, [left, right]) =>
+      cel.isCelList(left) && cel.isCelList(right) ? cel.celList([...left, ...right]) : undefined,
+  };
+}
+
+function costOf(cel: Cel, name: string, target: CelValue | undefined, args: readonly CelValue[]): number {
   const [first] = args;
   if (name === 'matches' && typeof target === 'string' && typeof first === 'string') {
     return callCost + matchCost(first, target.length);
@@ -93,20 +107,17 @@ function costOf(cel: Cel, { name }: CelFunc, target: CelValue | undefined, args:
 
 /** What it costs to walk a value whole. */
 function weigh(cel: Cel, value: CelValue): number {
-  if (typeof value === 'string') return value.length >> 2;
-  if (value instanceof Uint8Array) return value.length >> 2;
+  if (typeof value === 'string' || value instanceof Uint8Array) return value.length >> 2;
   if (cel.isCelList(value)) return weighAll(cel, value, value.size);
   if (cel.isCelMap(value)) return weighAll(cel, value.values(), value.size);
   return 1;
 }
 
-/** A list that `map` or `filter` made is a chain of lists of one element, which costs its square to walk. */
 function weighAll(cel: Cel, members: Iterable<CelValue>, size: number): number {
-  let cost = size * nodeCost + ((size * size) >> 5);
-  if (cost > maxCost) return cost;
+  let cost = size * memberCost;
   for (const member of members) {
-    cost += weigh(cel, member);
     if (cost > maxCost) break;
+    cost += weigh(cel, member);
   }
   return cost;
 }
