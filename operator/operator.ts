@@ -1,7 +1,7 @@
 import { createCoalescingLoop } from '../core/kube/controller.ts';
 import type { LeaderTiming } from '../core/kube/leader.ts';
 import type { Change } from '../core/kube/object-store.ts';
-import { type ConfigMap, leases, type Secret } from '../core/kube/resources.ts';
+import { type ConfigMap, type Lease, leases, type Secret } from '../core/kube/resources.ts';
 import type { KubeClient, OwnerReference } from '../core/kube/types.ts';
 import type { Clock } from '../core/lib/clock.ts';
 import type { Logger } from '../core/lib/log.ts';
@@ -9,7 +9,7 @@ import { createAcknowledgements } from './acknowledgements.ts';
 import { createCredentialShards, shardNames } from './credentials.ts';
 import { createEventRecorder } from './events.ts';
 import { createGather, hasSameData, isUnchanged } from './gather.ts';
-import { createLeadership } from './leadership.ts';
+import { createLeadership, leaseName } from './leadership.ts';
 import { countObjects, type OperatorMetrics } from './metrics.ts';
 import { createNamespaceLoop } from './namespace-loop.ts';
 import { deploymentOwner } from './owner.ts';
@@ -23,7 +23,7 @@ export interface Operator {
   readonly start: () => void;
   /** Ends what is in work and gives the lease up. */
   readonly stop: () => Promise<void>;
-  /** undefined when ready, else what is missing. A standby is ready when its copies are complete. */
+  /** undefined when ready, else what is missing. A standby is ready when its copies are complete and another one leads. */
   readonly unready: () => string | undefined;
   readonly leading: () => boolean;
   /** Looks at every object again, as after a restart. */
@@ -50,6 +50,8 @@ export function createOperator(options: OperatorOptions): Operator {
   const { monotonic } = clock;
   let ownerReferences: readonly OwnerReference[] = [];
   let timers: readonly NodeJS.Timeout[] = [];
+  /** Who holds the lease, as the watch saw it; '' when nobody does. */
+  let leader = '';
 
   const lead = (): void => {
     metrics.leading.set(1);
@@ -82,7 +84,8 @@ export function createOperator(options: OperatorOptions): Operator {
       if (own ? publisher.observe(change) : isNews(change)) loop.trigger();
     },
     onLease: (change) => {
-      if (acknowledgements.take(change)) acknowledged();
+      if (change.object.metadata.name === leaseName) leader = leaderOf(change);
+      else if (acknowledgements.take(change)) acknowledged();
     },
     onMissed: (resource, count) => metrics.watchMissed.inc({ resource }, count),
     onFailure: (resource) => metrics.watchFailures.inc({ resource }),
@@ -170,9 +173,9 @@ export function createOperator(options: OperatorOptions): Operator {
     },
     unready: () => {
       if (!watch.synced())
-        return 'the namespace is not read yet; are the CRDs installed and does the API server answer?';
-      const published = namespaceLoop.publication() !== undefined;
-      return leadership.leading() && !published ? 'the first snapshot is not published yet' : undefined;
+        return 'the namespace is not read yet: the API server does not answer, or the CRDs are missing';
+      if (!leadership.leading()) return leader === '' ? 'no operator leads yet' : undefined;
+      return namespaceLoop.publication() === undefined ? 'the first snapshot is not published yet' : undefined;
     },
     leading: leadership.leading,
     reconcileAll: () => {
@@ -180,6 +183,10 @@ export function createOperator(options: OperatorOptions): Operator {
       status.checkAll();
     },
   };
+}
+
+function leaderOf({ type, object }: Change<Lease>): string {
+  return type === 'deleted' ? '' : (object.spec?.holderIdentity ?? '');
 }
 
 /** Whether a Secret or ConfigMap that is not ours says something new. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { agents, configMaps, cronJobs, routes, secrets } from '../../../core/kube/resources.ts';
+import type { KubeObject } from '../../../core/kube/types.ts';
 import { waitFor } from '../../harness/wait-for.ts';
 import { createStage, type RunningOperator, type Stage } from './stage.ts';
 
@@ -10,7 +11,7 @@ const count = { agents: 200, routes: 600, cronJobs: 200 };
 
 beforeAll(async () => {
   stage = await createStage();
-  await stage.namespace.apply(world());
+  await store(world());
   operator = stage.startOperator();
   await stage.startReplica('talaria-gateway-0');
   await waitFor('everything to be settled', isSettled, { timeoutMs: 60_000, intervalMs: 250 });
@@ -43,6 +44,15 @@ describe('1,000 objects that nobody touches', () => {
     expect(indexAfter).not.toBe(indexBefore);
   });
 });
+
+/** Many at a time; kubectl sends one after the other. */
+async function store(objects: readonly StoredObject[]): Promise<void> {
+  const resources = { Agent: agents, Route: routes, CronJob: cronJobs, Secret: secrets };
+  for (let from = 0; from < objects.length; from += 50) {
+    const chunk = objects.slice(from, from + 50);
+    await Promise.all(chunk.map(({ kind, ...object }) => stage.client.create(resources[kind], object as KubeObject)));
+  }
+}
 
 /** Waits until a later change was dealt with: one that is not accepted, so that it changes no snapshot. */
 async function quiet(): Promise<void> {
@@ -82,19 +92,22 @@ async function isSettled(): Promise<boolean> {
   return output.split('\n').filter((line) => line === 'True').length === 1_000;
 }
 
-function world(): readonly object[] {
+interface StoredObject {
+  readonly kind: 'Agent' | 'Route' | 'CronJob' | 'Secret';
+  readonly metadata: KubeObject['metadata'];
+  readonly [member: string]: unknown;
+}
+
+function world(): readonly StoredObject[] {
   const numbers = (length: number) => Array.from({ length }, (_, index) => index);
-  const apiVersion = 'talaria.dev/v1alpha1';
   return [
     {
-      apiVersion: 'v1',
-      kind: 'Secret',
+      kind: 'Secret' as const,
       metadata: { name: 'model', labels: { 'talaria.dev/credentials': 'true' } },
-      stringData: { key: 'secret' },
+      data: { key: 'c2VjcmV0' },
     },
     ...numbers(count.agents).map((index) => ({
-      apiVersion,
-      kind: 'Agent',
+      kind: 'Agent' as const,
       metadata: { name: `agent-${index}` },
       spec: {
         instructions: { inline: `You are number ${index}.` },
@@ -103,15 +116,14 @@ function world(): readonly object[] {
     })),
     ...numbers(count.routes).map((index) => route(`route-${index}`, `agent-${index % count.agents}`)),
     ...numbers(count.cronJobs).map((index) => ({
-      apiVersion,
-      kind: 'CronJob',
+      kind: 'CronJob' as const,
       metadata: { name: `job-${index}` },
       spec: { schedule: '@daily', agentRef: { name: `agent-${index}` }, prompt: { inline: 'Report.' } },
     })),
   ];
 }
 
-function route(name: string, agent: string, match: object = { chatId: name }): object {
+function route(name: string, agent: string, match: object = { chatId: name }) {
   const spec = { rules: [{ name: 'rule', matches: [match], agentRefs: [{ name: agent }] }] };
-  return { apiVersion: 'talaria.dev/v1alpha1', kind: 'Route', metadata: { name }, spec };
+  return { apiVersion: 'talaria.dev/v1alpha1', kind: 'Route' as const, metadata: { name }, spec };
 }

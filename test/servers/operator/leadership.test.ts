@@ -1,0 +1,149 @@
+import { beforeEach, describe, expect, inject, it } from 'vitest';
+import { configMaps } from '../../../core/kube/resources.ts';
+import type { KubeClient, KubeObject, KubeResource, WatchEvent } from '../../../core/kube/types.ts';
+import { systemClock } from '../../../core/lib/clock.ts';
+import { createLogger } from '../../../core/lib/log.ts';
+import { snapshotIndexName } from '../../../core/snapshot/names.ts';
+import { createPublisher, leaderAnnotation } from '../../../operator/publish.ts';
+import { emptyContent } from '../../../operator/translate/published.ts';
+import { startOperator } from '../../harness/talaria-process.ts';
+import { waitFor } from '../../harness/wait-for.ts';
+import { createStage, type Replica, readyAgent, type Stage, settled } from './stage.ts';
+
+const quick = { durationMs: 6_000, renewDeadlineMs: 5_000, retryMs: 200 };
+
+let stage: Stage;
+beforeEach(async () => {
+  stage = await createStage();
+  return () => stage.stop();
+});
+
+const agent = (name: string) => ({ apiVersion: 'talaria.dev/v1alpha1', kind: 'Agent', metadata: { name } });
+
+describe('of two operators', () => {
+  it('one writes; when it ends, the other takes over before the lease would expire and changes nothing but the name of the leader', async () => {
+    const first = stage.startOperator({ podName: 'first', leaseTiming: quick });
+    await waitFor('the first to lead', first.leading);
+    const second = stage.startOperator({ podName: 'second', leaseTiming: quick });
+    const replica = await stage.startReplica('talaria-gateway-0');
+    await stage.namespace.apply([agent('coder')]);
+    await settled(stage, 'Agent', 'coder', readyAgent);
+    await waitFor('the second to be ready as a standby', () => second.unready() === undefined);
+    expect([first.leading(), second.leading()]).toEqual([true, false]);
+    expect(await leader()).toMatch(/^first_/);
+
+    const before = sequence(replica);
+    await first.stop();
+    await waitFor('the second to lead', second.leading, { timeoutMs: 3_000 });
+    await waitFor('the index to name the second', async () => (await leader())?.startsWith('second_'));
+    await stage.namespace.apply([agent('writer')]);
+    await settled(stage, 'Agent', 'writer', readyAgent);
+    expect(sequence(replica)).toBeGreaterThan(before);
+  });
+
+  it('the one whose lease somebody took is lost and writes no more', async () => {
+    const { wrap, writes, seen } = witness();
+    const first = stage.startOperator({ podName: 'first', leaseTiming: quick, wrap });
+    await waitFor('it to lead', first.leading);
+    await stage.namespace.apply([agent('coder')]);
+    await waitFor('a snapshot', leader);
+    const theft = { spec: { holderIdentity: 'thief', leaseDurationSeconds: 3600 } };
+    await stage.namespace.kubectl(['patch', 'lease', 'talaria-operator', '--type=merge', '-p', JSON.stringify(theft)]);
+    await waitFor('it to know', first.lost);
+    expect(first.leading()).toBe(false);
+
+    const before = writes();
+    await stage.namespace.apply([agent('writer')]);
+    first.reconcileAll();
+    await waitFor('it to have seen the change', () => seen('writer'));
+    await first.stop();
+    expect(writes()).toBe(before);
+  });
+});
+
+/** Stands between an operator and the API server, and counts what it writes besides its lease. */
+function witness() {
+  let writes = 0;
+  const names = new Set<string>();
+  const counted = <A extends unknown[], R>(write: (resource: KubeResource, ...rest: A) => R) => {
+    return (resource: KubeResource, ...rest: A): R => {
+      if (resource.kind !== 'Lease') writes += 1;
+      return write(resource, ...rest);
+    };
+  };
+  async function* noted<T extends KubeObject>(events: AsyncIterable<WatchEvent<T>>): AsyncGenerator<WatchEvent<T>> {
+    for await (const event of events) {
+      if (event.type !== 'bookmark') names.add(event.object.metadata.name);
+      yield event;
+    }
+  }
+  const wrap = (client: KubeClient): KubeClient => ({
+    ...client,
+    create: counted(client.create) as KubeClient['create'],
+    replace: counted(client.replace) as KubeClient['replace'],
+    applyStatus: counted(client.applyStatus) as KubeClient['applyStatus'],
+    watch: (resource, options) => noted(client.watch(resource, options)),
+  });
+  return { wrap, writes: () => writes, seen: (name: string) => names.has(name) };
+}
+
+describe('a publisher with an old picture', () => {
+  it('gets 409 after another has claimed the index, also when that one has published nothing yet', async () => {
+    const publisher = (identity: string) =>
+      createPublisher({
+        client: stage.client,
+        identity,
+        ownerReferences: () => [],
+        demandLeadership: () => undefined,
+        clock: systemClock,
+        log: createLogger('test', 'silent'),
+      });
+    const [stale, fresh] = [publisher('stale'), publisher('fresh')];
+    await stale.load();
+    await stale.publish(emptyContent);
+    await fresh.load();
+    await fresh.claim();
+
+    const texts = { hash: 'text' };
+    const entry = { name: 'old', uid: 'uid', agents: ['*'], role: 'client', deliver: false, credentials: [] } as const;
+    const refused = stale.publish({ ...emptyContent, gatewayKeys: [entry], texts });
+    await expect(refused).rejects.toMatchObject({ status: 409 });
+    expect((await fresh.load()).content).toEqual(emptyContent);
+    const { sequence: before } = await fresh.publish(emptyContent);
+    const after = await fresh.publish({ ...emptyContent, gatewayKeys: [entry] });
+    expect(after.sequence).toBeGreaterThan(before);
+  });
+});
+
+describe('an operator that was frozen until its lease had expired', () => {
+  it('publishes nothing when it wakes, and ends', async () => {
+    const options = { kubeconfig: inject('kubeconfig'), namespace: stage.namespace.name };
+    const frozen = await startOperator({ ...options, podName: 'frozen' });
+    const replica = await stage.startReplica('talaria-gateway-0');
+    await stage.namespace.apply([agent('coder')]);
+    await settled(stage, 'Agent', 'coder', readyAgent);
+
+    frozen.pause();
+    const next = stage.startOperator({ podName: 'next' });
+    await waitFor('the next one to lead', next.leading, { timeoutMs: 40_000 });
+    await stage.namespace.apply([agent('writer')]);
+    await settled(stage, 'Agent', 'writer', readyAgent);
+    const index = await stage.client.get(configMaps, snapshotIndexName);
+    frozen.resume();
+    const exit = await waitFor('the frozen one to end', frozen.exit, { timeoutMs: 20_000 });
+    expect(exit.code).toBe(1);
+    expect(frozen.log()).toContain('another operator may lead now');
+    expect(await stage.client.get(configMaps, snapshotIndexName)).toEqual(index);
+    expect(replica.configuration()?.snapshot.content.agents.map(({ name }) => name)).toEqual(['coder', 'writer']);
+    await frozen.stop();
+  });
+});
+
+async function leader(): Promise<string | undefined> {
+  const index = await stage.client.get(configMaps, snapshotIndexName);
+  return index?.metadata.annotations?.[leaderAnnotation];
+}
+
+function sequence(replica: Replica): number {
+  return replica.configuration()?.snapshot.sequence ?? 0;
+}
