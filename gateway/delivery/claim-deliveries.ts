@@ -17,15 +17,17 @@ export interface ClaimedDelivery {
 
 /**
  * Takes up to `limit` deliveries that are due and the first of their line, and records the attempt before it is made. One
- * whose worker died while it sent is taken again: webhooks have an idempotency key, and a log line may stand twice. Gives
- * up what is past its expiry. Nothing is taken when the worker's lease is over.
+ * whose worker died while it sent is taken again, and so is one that this worker was given and is not at (`sending` has what
+ * it is at): webhooks have an idempotency key, and a log line may stand twice. Gives up what is past its expiry. Nothing is
+ * taken when the worker's lease is over.
  */
 export async function claimDeliveries(
   database: Database,
   worker: string,
+  sending: readonly string[],
   limit: number,
 ): Promise<{ readonly deliveries: readonly ClaimedDelivery[]; readonly leaseExpired: boolean }> {
-  const { rows } = await database.prepared<ClaimedRow>('claim-deliveries', claimStatement, [worker, limit]);
+  const { rows } = await database.prepared<ClaimedRow>('claim-deliveries', claimStatement, [worker, limit, sending]);
   const deliveries = rows.flatMap((row) => (row.id === null ? [] : [toDelivery(row, row.id, worker)]));
   return { deliveries, leaseExpired: rows[0]?.alive === false };
 }
@@ -39,6 +41,7 @@ const claimStatement = `
     from deliveries d, alive
     where alive.alive and d.status in ('pending', 'sending') and d.next_attempt_at <= talaria_now()
       and (d.status = 'pending'
+        or (d.worker = $1 and d.id <> all($3::uuid[]))
         or not exists (select from workers w where w.id = d.worker and w.lease_until > talaria_now()))
       and not exists (
         select from deliveries before

@@ -53,7 +53,7 @@ export function createSender(options: SenderOptions): Sender {
   });
   const stopping = new AbortController();
   const gaveUp = new AbortController();
-  const sending = new Set<Promise<void>>();
+  const sending = new Map<string, Promise<void>>();
   let loop: Promise<void> | undefined;
   let pause = new AbortController();
   let nudged = false;
@@ -68,14 +68,14 @@ export function createSender(options: SenderOptions): Sender {
     const table = options.table();
     const free = concurrency - sending.size;
     if (free <= 0 || held === undefined || table === undefined || !options.mayWork()) return;
-    const { deliveries, leaseExpired } = await claimDeliveries(options.database, held.id, free);
+    const { deliveries, leaseExpired } = await claimDeliveries(options.database, held.id, [...sending.keys()], free);
     if (leaseExpired) options.lease.lost(held);
     for (const delivery of deliveries) {
       const done = sendOne(options, dispatcher, table, delivery, gaveUp.signal).finally(() => {
-        sending.delete(done);
+        sending.delete(delivery.id);
         nudge();
       });
-      sending.add(done);
+      sending.set(delivery.id, done);
     }
   };
 
@@ -96,7 +96,7 @@ export function createSender(options: SenderOptions): Sender {
     stop: async (budgetMs) => {
       stopping.abort();
       await loop;
-      const ended = Promise.all(sending);
+      const ended = Promise.all(sending.values());
       await within(ended, budgetMs);
       gaveUp.abort(new Error('the gateway is stopping'));
       await within(ended, abortMs);

@@ -12,6 +12,7 @@ import type { JobRun } from './job-run.ts';
 import { openJobSession } from './job-session.ts';
 import { preflight } from './preflight.ts';
 import { asRunFailure, RunFailure } from './run-failure.ts';
+import { untilStored } from './until-stored.ts';
 
 /** What executing a run takes. `table` is the one in force when the run was taken. */
 export interface ExecuteOptions {
@@ -90,7 +91,7 @@ async function takeTurn(
   onEffect: () => void,
 ): Promise<AttemptResult> {
   const resolution = preflight(run, table);
-  const session = await openJobSession(database, run, resolution.agent);
+  const session = await untilStored(() => openJobSession(database, run, resolution.agent), signal);
   if (session.kind === 'busy') return { kind: 'busy' };
   const prompt: ChatMessage = { role: 'user', content: run.input.prompt };
   const result = await runTurn({
@@ -99,7 +100,8 @@ async function takeTurn(
     messages: session.kind === 'named' ? [...session.history, prompt] : [prompt],
     signal,
     onEffect: async () => {
-      const recorded = await recordEffects(database, run, session.kind === 'isolated' ? session.name : undefined);
+      const own = session.kind === 'isolated' ? session : undefined;
+      const recorded = await untilStored(() => recordEffects(database, run, own), signal);
       if (!recorded) throw new RunFailure('run_interrupted', 'the run was taken from its worker or asked to stop');
       onEffect();
     },

@@ -54,6 +54,6 @@ async function storeFailure(
   if (effects || run.attempt >= run.maxAttempts) return await finishRun(database, run, ending);
   const { backoffSeconds } = run.input.job.retry;
   const delaySeconds = Math.min(backoffSeconds * 2 ** (run.attempt - 1), longestBackoffSeconds);
-  await queueAgain(database, run, { delaySeconds, sameAttempt: false, failure });
-  return 'queued';
+  const queued = await queueAgain(database, run, { delaySeconds, sameAttempt: false, failure });
+  return queued ? 'queued' : await finishRun(database, run, ending);
 }

@@ -1,4 +1,3 @@
-import { newId } from '../../core/lib/id.ts';
 import type { Usage } from '../agent/models/port.ts';
 import type { Database } from '../db/pool.ts';
 import type { OutboxRow } from '../delivery/outbox.ts';
@@ -28,7 +27,8 @@ export type JobRunEnding =
 /**
  * Ends a run in one statement: result, what was said, outbox rows, and the job's failures, pause and status. Only the
  * worker and attempt that hold the run may end it; a run that was asked to stop ends as cancelled and sends nothing.
- * Gives the status that the run has now, or `lost`: then the result is kept with the run, if it has none, and never sent.
+ * Gives the status that the run has now, also when an earlier call did it whose answer was lost; or `lost`: then the result
+ * is kept with the run, if it has none, and never sent.
  */
 export async function finishRun(
   database: Database,
@@ -72,9 +72,9 @@ export interface QueueAgain {
   readonly failure?: { readonly code: string; readonly message: string };
 }
 
-/** Puts a run that had no effect yet back in the queue. Does nothing when the run was taken or asked to stop. */
-export async function queueAgain(database: Database, run: JobRun, again: QueueAgain): Promise<void> {
-  await database.query(queueAgainStatement, [
+/** Puts a run that had no effect yet back in the queue. False, and nothing done: it had, was taken, or is to stop. */
+export async function queueAgain(database: Database, run: JobRun, again: QueueAgain): Promise<boolean> {
+  const { rows } = await database.query(queueAgainStatement, [
     run.id,
     run.worker,
     run.attempt,
@@ -83,23 +83,24 @@ export async function queueAgain(database: Database, run: JobRun, again: QueueAg
     again.failure?.code ?? null,
     again.failure === undefined ? null : storableText(again.failure.message),
   ]);
+  return rows.length > 0;
 }
 
 /**
  * Records that a model is about to be called, and makes the session of an isolated run. False: the run was taken from
- * this worker or asked to stop, and no call may be made.
+ * this worker or asked to stop, and no call may be made. A second call with the same session does no harm.
  */
 export async function recordEffects(
   database: Database,
   run: JobRun,
-  sessionName: string | undefined,
+  session: { readonly id: string; readonly name: string } | undefined,
 ): Promise<boolean> {
   const { rowCount } = await database.prepared('record-effects', effectsStatement, [
     run.id,
     run.worker,
     run.attempt,
-    sessionName === undefined ? null : newId(),
-    sessionName ?? '',
+    session?.id ?? null,
+    session?.name ?? '',
   ]);
   return rowCount === 1;
 }
@@ -113,6 +114,7 @@ const effectsStatement = `
   session as (
     insert into sessions (id, agent, agent_uid, platform, principal, name)
     select $4, agent, agent_uid, 'cron', job_uid, $5 from begun where $4::uuid is not null
+    on conflict do nothing
   )
   select from begun`;
 
@@ -123,8 +125,11 @@ const queueAgainStatement = `
         attempt = attempt - $5, error_code = $6, error_message = $7
     where id = $1 and worker = $2 and attempt = $3 and status = 'running' and not effects_started
     returning job_uid
+  ),
+  shown as (
+    update cron_jobs j set status_version = status_version + 1 from queued where j.uid = queued.job_uid
   )
-  update cron_jobs j set status_version = status_version + 1 from queued where j.uid = queued.job_uid`;
+  select from queued`;
 
 const keepLateResult = `update runs set output_text = $2 where id = $1 and status = 'unknown' and output_text is null`;
 
@@ -189,4 +194,7 @@ const finishStatement = `
     where e.status = 'completed' or (e.status = 'failed' and coalesce(job.consecutive_failures, $12) >= $12)
     on conflict (run_id, target, part) do nothing
   )
-  select status from ended`;
+  select status from ended
+  union all
+  select status from runs
+  where id = $1 and worker = $2 and attempt = $3 and status in ('completed', 'failed', 'cancelled')`;

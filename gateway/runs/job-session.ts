@@ -8,7 +8,7 @@ import type { JobRun } from './job-run.ts';
 /** Where a scheduled run says what it says. */
 export type JobSession =
   /** Made, under `name`, when the run has its first effect: a run that never calls a model leaves none. */
-  | { readonly kind: 'isolated'; readonly name: string }
+  | { readonly kind: 'isolated'; readonly id: string; readonly name: string }
   | { readonly kind: 'named'; readonly history: readonly ChatMessage[] }
   /** Another run of the session is active. */
   | { readonly kind: 'busy' };
@@ -19,7 +19,7 @@ export type JobSession =
  */
 export async function openJobSession(database: Database, run: JobRun, agent: AgentEntry): Promise<JobSession> {
   const { session } = run.input.job;
-  if (session.type === 'Isolated') return { kind: 'isolated', name: toWire('run', run.id) };
+  if (session.type === 'Isolated') return { kind: 'isolated', id: newId(), name: toWire('run', run.id) };
   return await database.transaction(async (client) => {
     const key = [run.agent, run.jobUid, session.name ?? ''];
     await client.query(makeStatement, [...key, newId(), run.agentUid]);

@@ -14,6 +14,6 @@ export class RunFailure extends Error {
 /** The failure behind whatever was thrown; an unforeseen error keeps its text out of the run. */
 export function asRunFailure(error: unknown): RunFailure {
   if (error instanceof RunFailure) return error;
-  if (error instanceof TalariaError) return new RunFailure(error.code, error.message, error);
+  if (error instanceof TalariaError) return new RunFailure(error.code, error.message, error.cause);
   return new RunFailure('internal_error', 'the run failed by a fault of the gateway; its log has the error', error);
 }

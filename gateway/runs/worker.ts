@@ -12,6 +12,7 @@ import type { JobRun } from './job-run.ts';
 import type { LeaseKeeper, WorkerLease } from './lease.ts';
 import { quietly } from './quietly.ts';
 import { reapUntil } from './reap.ts';
+import { watchRuns } from './watch.ts';
 
 /** Takes background runs and executes them. */
 export interface Worker {
@@ -38,13 +39,14 @@ export interface WorkerOptions {
 }
 
 const lookEveryMs = 250;
+const watchEveryMs = 500;
 /** How long aborted turns may take to end when the worker stops. */
 const abortMs = 1_000;
 
 /** Makes a Worker. */
 export function createWorker(options: WorkerOptions): Worker {
   const { lease, clock, log } = options;
-  let lookedForStops = clock.monotonic();
+  let watchedAt = clock.monotonic();
   const stopping = new AbortController();
   const gaveUp = new AbortController();
   const active = new Map<string, { readonly controller: AbortController; readonly done: Promise<void> }>();
@@ -78,14 +80,13 @@ export function createWorker(options: WorkerOptions): Worker {
     for (const run of runs) execute(run, held, table);
   };
 
-  const stopAsked = async (): Promise<void> => {
-    if (active.size === 0 || clock.monotonic() - lookedForStops < lookEveryMs) return;
-    lookedForStops = clock.monotonic();
-    const { rows } = await options.database.query<{ id: string }>(
-      `select id from runs where id = any($1) and status = 'stopping'`,
-      [[...active.keys()]],
-    );
-    for (const { id } of rows) active.get(id)?.controller.abort(new StopRequested('the run was asked to stop'));
+  const watch = async (): Promise<void> => {
+    const held = lease.current();
+    if (held === undefined || clock.monotonic() - watchedAt < watchEveryMs) return;
+    watchedAt = clock.monotonic();
+    const { stopping: toStop, orphans } = await watchRuns(options.database, held.id, [...active.keys()]);
+    for (const id of toStop) active.get(id)?.controller.abort(new StopRequested('the run was asked to stop'));
+    if (orphans > 0) log.warn({ orphans }, 'runs that this worker held without knowing were given back');
   };
 
   const work = async (): Promise<void> => {
@@ -93,7 +94,7 @@ export function createWorker(options: WorkerOptions): Worker {
       pause = new AbortController();
       nudged = false;
       await quietly(log, take);
-      await quietly(log, stopAsked);
+      await quietly(log, watch);
       if (!nudged) await sleep(lookEveryMs, AbortSignal.any([stopping.signal, pause.signal]));
     }
   };

@@ -187,6 +187,18 @@ describe('a worker that dies', () => {
     expect(await state.rows(`select from occurrences where reason = 'Forbid'`)).toEqual([]);
   });
 
+  it('or never learned that it was given a run: the run is given back', async () => {
+    const job = quiet();
+    await start(job, { runTurn: answerTurns('done') });
+    const worker = await waitFor('the lease of the worker', async () => {
+      const rows = await state.rows<{ id: string }>('select id from workers');
+      return rows[0]?.id;
+    });
+    await queueRun(job, `status = 'running', worker = '${worker}', attempt = 1`);
+    const [run] = await runsWith(state, 'quiet', 1, 'completed');
+    expect(run).toMatchObject({ attempt: 2, output_text: 'done' });
+  });
+
   it('and comes back late: its result is kept, and nothing is sent', async () => {
     const turns = holdTurns('late');
     const job = quiet({ deliver: [{ name: 'log', log: true, expireAfterSeconds: 60 }] });
