@@ -4,7 +4,7 @@ import { ExpressionError } from './expression-error.ts';
 import { createMatchIndex, type MatchIndex } from './match-index.ts';
 import { ageOf, type MatchRank, type RouteRank, specificity } from './order.ts';
 import type { RuleOrigin } from './outcome.ts';
-import { conditionsOf, headersOf, type Pattern } from './pattern.ts';
+import { canHold, conditionsOf, headersOf, type Pattern } from './pattern.ts';
 import { splits } from './weights.ts';
 
 /** Everything a request needs to find its agent: immutable, read once per request and kept to its end. */
@@ -27,6 +27,7 @@ export interface CompiledRule {
   readonly origin: RuleOrigin;
   /** The agent of a rule that does not split. */
   readonly onlyAgent?: string;
+  /** Those that some message can meet. */
   readonly matches: readonly CompiledMatch[];
 }
 
@@ -81,6 +82,7 @@ function compileRule(
     ...(ref === undefined || splits(entry.agentRefs) ? {} : { onlyAgent: ref.name }),
   };
   for (const [at, match] of entry.matches.entries()) {
+    if (!canHold(match)) continue;
     const expression = match.expression === undefined ? undefined : expressions.get(match.expression);
     matches.push(compileMatch(match, { route, rule, rulePosition: position, position: at, expression }));
   }

@@ -8,10 +8,9 @@ export interface MatchIndex<M extends Pattern> {
   readonly find: (envelope: Envelope) => M[];
 }
 
-/** Builds the index once; it is never changed afterwards. A match that names a blank value never holds and is left out. */
+/** Builds the index once; it is never changed afterwards. All of these matches can hold. */
 export function createMatchIndex<M extends Pattern>(matches: readonly M[]): MatchIndex<M> {
-  const canHold = matches.filter(({ conditions }) => conditions.every(({ value }) => value !== ''));
-  const root = buildNode(canHold, 0);
+  const root = buildNode(matches, 0);
   return {
     find: (envelope) => {
       const found: M[] = [];

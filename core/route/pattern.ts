@@ -32,6 +32,17 @@ export function conditionsOf(match: MatchEntry): readonly Condition[] {
   return conditions;
 }
 
+/** Whether any message can meet this match: not one that names nothing at all, a blank, or one header with two values. */
+export function canHold(match: MatchEntry): boolean {
+  const conditions = conditionsOf(match);
+  if (conditions.length === 0 && match.expression === undefined) return false;
+  return conditions.every(({ kind, name, value }, at) => {
+    const next = conditions[at + 1];
+    const differs = next?.kind === kind && next.name === name && next.value !== value;
+    return value !== '' && !differs;
+  });
+}
+
 /** The headers that a match names, sorted. */
 export function headersOf({ headers }: MatchEntry): readonly HeaderPattern[] {
   if (headers === undefined || headers.length === 0) return none;

@@ -1,6 +1,6 @@
 import { type MatchEntry, type MatchField, matchFields, type RouteEntry } from '../snapshot/schema.ts';
 import { ageOf, compareMatches, type MatchRank, type RouteRank, specificity } from './order.ts';
-import { type HeaderPattern, headersOf } from './pattern.ts';
+import { canHold, type HeaderPattern, headersOf } from './pattern.ts';
 
 /** A Route as the shadow proof sees it. */
 export interface RankedRoute extends RouteRank {
@@ -9,7 +9,7 @@ export interface RankedRoute extends RouteRank {
 
 export interface RankedRule {
   readonly name: string;
-  /** Those that can hold: none that compares a blank, or a header with two values. */
+  /** Those that can hold. */
   readonly matches: readonly RankedMatch[];
 }
 
@@ -95,21 +95,13 @@ function createRanked({ name, priority, createdAt, rules: entries }: RouteEntry)
     const rule: RankedRule = { name: ruleName, matches };
     rules.push(rule);
     for (const [position, entry] of declared.entries()) {
+      if (!canHold(entry)) continue;
       const headers = headersOf(entry);
-      if (!canHold(entry, headers)) continue;
       const rank = { rulePosition, position, specificity: specificity(entry) };
       matches.push({ route, rule, ...rank, entry, headers, ...comparisonOf(entry, headers) });
     }
   }
   return route;
-}
-
-function canHold(entry: MatchEntry, headers: readonly HeaderPattern[]): boolean {
-  if (matchFields.some((name) => entry[name] === '')) return false;
-  return headers.every(({ name, value }, at) => {
-    const next = headers[at + 1];
-    return value !== '' && (next?.name !== name || next.value === value);
-  });
 }
 
 function comparisonOf(

@@ -50,6 +50,11 @@ describe('a match', () => {
     expect(selectRule(routes, message)).toBeUndefined();
   });
 
+  test('that names nothing never holds: it would catch everything', async () => {
+    const routes = await table(['a'], [route('r', [rule('none', {}, 'a'), rule('no-headers', { headers: [] }, 'a')])]);
+    expect(selectRule(routes, message)).toBeUndefined();
+  });
+
   test('on an empty list of headers is as specific as without it', async () => {
     const plain = route('b', [rule('r', { platform: 'slack' }, 'a')]);
     const empty = route('a', [rule('r', { platform: 'slack', headers: [] }, 'a')], {

@@ -101,8 +101,9 @@ describe('a rule is not reported', () => {
       'a',
     );
     const blank = rule('blank', { chatId: '' }, 'a');
+    const empty = rule('empty', {}, 'a');
     const last = rule('last', { headers: [{ name: 'x', value: 'a' }] }, 'b');
-    expect(shadowed(route('one', [never, blank, last]))).toEqual([]);
+    expect(shadowed(route('one', [never, blank, empty, last]))).toEqual([]);
   });
 });
 
