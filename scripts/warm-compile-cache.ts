@@ -3,7 +3,7 @@
  * run them: each is started once, and ends by itself because it is told nothing to do.
  */
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { chmodSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 
 const folder = process.env.NODE_COMPILE_CACHE;
@@ -11,6 +11,8 @@ if (!folder) throw new Error('set NODE_COMPILE_CACHE to the folder to fill');
 for (const name of ['operator', 'gateway', 'cli']) {
   spawnSync(process.execPath, [path.join(import.meta.dirname, `${name}.js`), '--help'], { timeout: 30_000 });
 }
-const files = readdirSync(folder, { recursive: true });
+const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+// Node makes them for itself alone; in the image another user reads them.
+for (const file of files) chmodSync(path.join(file.parentPath, file.name), 0o644);
 if (files.length < 3) throw new Error(`${folder} stayed empty: does a bundle fail to start?`);
 process.stdout.write(`compiled ${files.length} files\n`);

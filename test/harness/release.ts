@@ -14,30 +14,42 @@ export interface Release {
 }
 
 /**
- * Reaches the trial release that the chart installed in a namespace of a cluster: its key, and a forwarded port of its
- * Service. `stop` ends the forwarding.
+ * Reaches the trial release that the chart installed in a namespace of a cluster: its key, and a forwarded port of each
+ * gateway pod. `stop` ends the forwarding.
  */
 export async function connectRelease(
   kubeconfig: string,
   namespace: string,
 ): Promise<Release & { readonly stop: () => Promise<void> }> {
-  const inNamespace = ['--namespace', namespace];
-  const readKey = ['get', 'secret', 'talaria-trial-key', ...inNamespace, '-o', 'jsonpath={.data.key}'];
-  const apiKey = Buffer.from(await kubectl(kubeconfig, readKey), 'base64').toString();
-  const binaries = await controlPlaneBinaries();
-  const forward = ['port-forward', 'service/talaria-gateway', ':http', ...inNamespace];
-  const forwarding = await startTethered(binaries.kubectl, ['--kubeconfig', kubeconfig, ...forward]);
-  const address = await waitFor('kubectl to forward a port', () => {
-    if (forwarding.exit() !== undefined) throw new Error(forwarding.output());
-    return /Forwarding from (127\.0\.0\.1:\d+)/.exec(forwarding.output())?.[1];
-  });
+  const talk = (...args: string[]) => kubectl(kubeconfig, ['--namespace', namespace, ...args]);
+  const key = await talk('get', 'secret', 'talaria-trial-key', '-o', 'jsonpath={.data.key}');
+  const selector = 'app.kubernetes.io/name=talaria,app.kubernetes.io/component=gateway';
+  const pods = (await talk('get', 'pods', '-l', selector, '-o', 'name')).trim().split('\n').filter(Boolean);
+  if (pods.length === 0)
+    throw new Error(`there is no gateway pod in the namespace ${namespace}: install the chart there`);
+  const forwarded = await Promise.all(pods.map((pod) => forward(kubeconfig, namespace, pod)));
   return {
     kubeconfig,
     namespace,
-    gateways: [`http://${address}`],
-    apiKey,
+    gateways: forwarded.map(({ address }) => address),
+    apiKey: Buffer.from(key, 'base64').toString(),
     stop: async () => {
-      await forwarding.stop('SIGTERM', 5_000);
+      await Promise.all(forwarded.map(({ stop }) => stop()));
     },
   };
+}
+
+async function forward(
+  kubeconfig: string,
+  namespace: string,
+  pod: string,
+): Promise<{ readonly address: string; readonly stop: () => Promise<unknown> }> {
+  const binaries = await controlPlaneBinaries();
+  const args = ['--kubeconfig', kubeconfig, '--namespace', namespace, 'port-forward', pod, ':http'];
+  const forwarding = await startTethered(binaries.kubectl, args);
+  const address = await waitFor(`kubectl to forward a port of ${pod}`, () => {
+    if (forwarding.exit() !== undefined) throw new Error(forwarding.output());
+    return /Forwarding from (127\.0\.0\.1:\d+)/.exec(forwarding.output())?.[1];
+  });
+  return { address: `http://${address}`, stop: () => forwarding.stop('SIGTERM', 5_000) };
 }
