@@ -41,7 +41,7 @@ export async function recordVerdict(database: Database, delivery: ClaimedDeliver
 const recordStatement = `
   with recorded as (
     update deliveries
-    set status = $4, last_error = $5, next_attempt_at = talaria_now() + make_interval(secs => $6),
+    set status = $4, last_error = $5, next_attempt_at = least(talaria_now() + make_interval(secs => $6), expires_at),
         sent_at = case when $4 = 'sent' then talaria_now() end
     where id = $1 and worker = $2 and attempts = $3 and status = 'sending'
     returning job_uid

@@ -42,6 +42,8 @@ const lookEveryMs = 200;
 /** How many deliveries are sent at once, each of another line. */
 const concurrency = 128;
 const connectTimeoutMs = 5_000;
+/** How long a receiver may take to answer. */
+const answerWithinMs = 15_000;
 /** How long aborted sends may take to end when the sender stops. */
 const abortMs = 1_000;
 
@@ -146,6 +148,7 @@ async function sendTo(
     body: JSON.stringify(body),
     secrets,
     now: clock.now(),
+    answerWithinMs,
     signal,
   });
 }

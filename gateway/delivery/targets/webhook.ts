@@ -13,17 +13,17 @@ export interface WebhookCall {
   readonly secrets: readonly string[];
   /** Unix milliseconds. */
   readonly now: number;
+  /** How long the receiver may take to answer, the connection included. */
+  readonly answerWithinMs: number;
   readonly signal: AbortSignal;
 }
 
-/** How long a receiver may take to answer. */
-const answerWithinMs = 15_000;
 /** What is read of an answer, so that its connection can be used again. */
 const maxAnswerBytes = 64 * 1024;
 
 /** Posts once and follows no redirect. `dispatcher` checks the address that it connects to. Throws nothing. */
 export async function sendWebhook(dispatcher: Dispatcher, call: WebhookCall): Promise<SendResult> {
-  using limit = deadline(answerWithinMs, call.signal);
+  using limit = deadline(call.answerWithinMs, call.signal);
   try {
     const answer = await request(call.url, {
       dispatcher,
@@ -40,7 +40,8 @@ export async function sendWebhook(dispatcher: Dispatcher, call: WebhookCall): Pr
     await answer.body.dump({ limit: maxAnswerBytes, signal: limit.signal }).catch(() => undefined);
     return classifyAnswer(answer.statusCode, retryAfterMs(answer.headers['retry-after'], call.now));
   } catch (error) {
-    return classifyError(error, limit.expired());
+    const late = limit.expired() ? `no answer within ${call.answerWithinMs} ms` : undefined;
+    return classifyError(error, late);
   }
 }
 
@@ -58,14 +59,14 @@ function classifyAnswer(status: number, retryAfter: number | undefined): SendRes
 /** The receiver did not take it and says that it may later. */
 const repeatable: ReadonlySet<number> = new Set([408, 409, 425, 429, 503]);
 
-function classifyError(error: unknown, expired: boolean): SendResult {
+function classifyError(error: unknown, late: string | undefined): SendResult {
   const refused = findCause(error, (cause) => cause instanceof EgressRefused);
   if (refused) return { kind: 'not-sent', error: refused.message, final: true };
   const code = codeOf(error);
   if (beforeConnection.has(code) || /^(ERR_TLS|CERT_|ERR_SSL|DEPTH_|SELF_SIGNED|UNABLE_TO)/.test(code)) {
     return { kind: 'not-sent', error: `no connection to the receiver (${code})`, final: false };
   }
-  const what = expired ? `no answer within ${answerWithinMs / 1000} s` : 'the connection broke before an answer';
+  const what = late ?? 'the connection broke before an answer';
   return { kind: 'ambiguous', error: code === '' ? what : `${what} (${code})` };
 }
 
