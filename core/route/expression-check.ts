@@ -141,24 +141,25 @@ function isKnown(check: Check, call: CallNode): boolean {
 }
 
 function failCall(check: Check, expr: Expr, call: CallNode): never {
-  const { [call.function]: macro } = macros;
+  const macro = macros.get(call.function);
   if (macro !== undefined) fail(check, expr, `write ${macro}`);
   if (check.functions.find(call.function) !== undefined) {
     const form = call.target === undefined ? 'function' : 'method';
     fail(check, expr, `${call.function} is no ${form} with ${call.args.length} arguments. See https://cel.dev`);
   }
   const names = new Set([...check.functions].map(({ name }) => name).filter((name) => /^\w+$/u.test(name)));
-  fail(check, expr, unknown('function', call.function, [...names, ...Object.keys(macros)]));
+  fail(check, expr, unknown('function', call.function, [...names, ...macros.keys()]));
 }
 
-const macros: Readonly<Partial<Record<string, string>>> = {
-  has: 'has(claims.team): it tests a field, and only `headers` and `claims` have fields',
-  all: 'list.all(x, condition)',
-  exists: 'list.exists(x, condition)',
-  exists_one: 'list.exists_one(x, condition)',
-  map: 'list.map(x, value)',
-  filter: 'list.filter(x, condition)',
-};
+/** How a macro is written; one written otherwise is taken for a function. */
+const macros: ReadonlyMap<string, string> = new Map([
+  ['has', 'has(claims.team): it tests a field, and only `headers` and `claims` have fields'],
+  ['all', 'list.all(x, condition)'],
+  ['exists', 'list.exists(x, condition)'],
+  ['exists_one', 'list.exists_one(x, condition)'],
+  ['map', 'list.map(x, value)'],
+  ['filter', 'list.filter(x, condition)'],
+]);
 
 function checkHeaderName(check: Check, expr: Expr, map: Expr | undefined, name: string | undefined): void {
   if (nameOf(map) !== 'headers' || name === undefined || name === name.toLowerCase()) return;

@@ -48,6 +48,7 @@ export const stepFunction = '@step';
  * The size of the pattern is an upper estimate: its atoms, times what repetition makes of them (RE2 allows 1,000 at most).
  */
 export function matchCost(pattern: string, textLength: number): number {
+  if (pattern.length > maxPatternLength) return maxCost + 1;
   const atoms = pattern
     .replace(/\[(?:\\.|[^\]\\])+\]/gu, 'c')
     .replace(/\\./gu, 'c')
@@ -62,6 +63,8 @@ export function matchCost(pattern: string, textLength: number): number {
 const nodeCost = 10;
 const callCost = 20;
 const memberCost = 3;
+/** A pattern may come from a claim; the estimate itself takes time that grows with its square. */
+const maxPatternLength = 1024;
 const patternCost = 3000;
 const patternFactor = 32;
 /** Functions on timestamps may have to load a time zone. */

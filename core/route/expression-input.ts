@@ -1,7 +1,7 @@
 import type { Envelope } from './envelope.ts';
 
-/** The variables of a route expression that are strings: the envelope's fields, '' when absent. */
-export const stringVariables = [
+/** The variables that are fields of the envelope as they are, '' when absent. */
+const stringVariables = [
   'platform',
   'account',
   'chatId',
@@ -13,12 +13,11 @@ export const stringVariables = [
   'parentChatId',
   'apiKey',
   'model',
-  'text',
   'messageId',
 ] as const;
 
-/** All variables of a route expression. `headers` has lower-case names; `claims` is empty without a token. */
-export const variables: readonly string[] = [...stringVariables, 'headers', 'claims'];
+/** All variables of a route expression: strings, and two maps. `headers` has lower-case names; `claims` is empty without a token. */
+export const variables: readonly string[] = [...stringVariables, 'text', 'headers', 'claims'];
 
 /** A value as the CEL library takes it: integers as BigInt (a JavaScript number is a CEL double), objects as maps. */
 export type ExpressionValue =
@@ -47,13 +46,31 @@ export function inputOf(envelope: Envelope): ExpressionInput {
 
 const inputs = new WeakMap<Envelope, ExpressionInput>();
 
+/** What costs time is made when an expression first asks for it. What throws there fails the evaluation. */
 function createInput(envelope: Envelope): ExpressionInput {
-  const input: Record<string, ExpressionValue> = {};
-  for (const name of stringVariables) input[name] = envelope[name];
-  input.text = cutToBytes(envelope.text, maxTextBytes);
-  input.headers = new Map(Object.entries(envelope.headers));
-  input.claims = fromJson(envelope.claims);
-  return Object.setPrototypeOf(input, null);
+  const text = once(() => cutToBytes(envelope.text, maxTextBytes));
+  const headers = once(() => new Map(Object.entries(envelope.headers)));
+  const claims = once(() => fromJson(envelope.claims, 0));
+  return {
+    ...Object.fromEntries(stringVariables.map((name) => [name, envelope[name]])),
+    get text() {
+      return text();
+    },
+    get headers() {
+      return headers();
+    },
+    get claims() {
+      return claims();
+    },
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
 /** Cuts between characters: what is left of a split one at the end is dropped. */
@@ -64,10 +81,14 @@ function cutToBytes(text: string, bytes: number): string {
   return new TextDecoder().decode(encoded.subarray(0, bytes), { stream: true });
 }
 
-function fromJson(value: unknown): ExpressionValue {
-  if (Array.isArray(value)) return value.map(fromJson);
+/** Claims nested deeper than this fail the evaluation instead of filling the stack. */
+const maxDepth = 32;
+
+function fromJson(value: unknown, depth: number): ExpressionValue {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
   if (typeof value === 'string' || typeof value === 'boolean' || typeof value === 'bigint') return value;
   if (typeof value !== 'object' || value === null) return null;
-  return new Map(Object.entries(value).map(([name, member]) => [name, fromJson(member)]));
+  if (depth > maxDepth) throw new Error(`the claims are nested more than ${maxDepth} deep`);
+  if (Array.isArray(value)) return value.map((member) => fromJson(member, depth + 1));
+  return new Map(Object.entries(value).map(([name, member]) => [name, fromJson(member, depth + 1)]));
 }

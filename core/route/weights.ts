@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../lib/hash.ts';
 import type { RuleEntry } from '../snapshot/schema.ts';
 import type { Envelope } from './envelope.ts';
 
@@ -21,7 +21,7 @@ export function chooseAgent(rule: RuleEntry, envelope: Envelope, draw: Draw): st
   if (draw.stickyAgent !== undefined && agentRefs.some((ref) => ref.name === draw.stickyAgent)) return draw.stickyAgent;
   const open = agentRefs.filter((ref) => ref.weight > 0);
   if (open.length <= 1) return open[0]?.name;
-  const identity = conversationIdentity(rule, envelope, draw);
+  const identity = identityOf(rule, envelope, draw);
   let best: { readonly name: string; readonly score: number } | undefined;
   for (const { name, weight } of open) {
     const score = -weight / Math.log(unitHash(JSON.stringify([name, ...identity])));
@@ -35,18 +35,18 @@ export function splits(agentRefs: RuleEntry['agentRefs']): boolean {
   return agentRefs.length > 1 || agentRefs.some((ref) => ref.weight === 0);
 }
 
-function conversationIdentity(rule: RuleEntry, envelope: Envelope, draw: Draw): readonly string[] {
-  const { platform, account, chatId, threadId } = envelope;
-  const userId =
-    rule.sessionScope === 'User' || (chatId === '' && threadId === '' && rule.sessionScope === undefined)
-      ? envelope.userId
-      : '';
-  if (chatId !== '' || threadId !== '' || userId !== '') return [platform, account, chatId, threadId, userId];
+/** A user belongs to it under the scope User only; without chat and thread, and without a scope, the user is all there is. */
+function identityOf(rule: RuleEntry, message: Envelope, draw: Draw): readonly string[] {
+  const { platform, account, chatId, threadId } = message;
+  const isChat = chatId !== '' || threadId !== '';
+  const scope = rule.sessionScope ?? (isChat ? 'Chat' : 'User');
+  const userId = scope === 'User' ? message.userId : '';
+  if (isChat || userId !== '') return [platform, account, chatId, threadId, userId];
   return [draw.idempotencyKey ?? String((draw.random ?? Math.random)())];
 }
 
 /** A hash in (0, 1). */
 function unitHash(text: string): number {
-  const bits = createHash('sha256').update(text).digest().readUIntBE(0, 6);
+  const bits = Number.parseInt(sha256(text).slice(0, 12), 16);
   return (bits + 0.5) / 2 ** 48;
 }

@@ -92,6 +92,19 @@ describe('an expression fails, and so does not count as "no match",', () => {
     expect(expensive.evaluate(envelope({ text: 'hello', claims: { groups: ['a'] } }))).toBe(true);
   });
 
+  test('also for a pattern from a claim, before it is looked at', async () => {
+    const claims = { pattern: '['.repeat(200_000) };
+    expect(await evaluate('text.matches(claims.pattern)', { claims })).toHaveProperty('error');
+  });
+
+  test('on claims nested too deep, where it asks for them', async () => {
+    let nested: unknown = 'x';
+    for (let depth = 0; depth < 20_000; depth++) nested = [nested];
+    const claims = { nested };
+    expect(await evaluate('has(claims.nested)', { claims })).toEqual({ error: expect.stringContaining('32 deep') });
+    expect(await evaluate('platform == "api"', { claims })).toBe(true);
+  });
+
   test('also when "or" would swallow that the cost is passed', async () => {
     const groups = Array.from({ length: 10_000 }, () => 'x'.repeat(100));
     const text = 'claims.groups.exists(g, claims.groups == [g]) || true';
@@ -134,6 +147,7 @@ describe('what is refused when it is compiled', () => {
     ['text.startsWith("a", "b")', /startsWith is no method with 2 arguments/],
     ['startsWith(text, "a")', /startsWith is no function with 2 arguments/],
     ['has(chatId)', /write has\(claims\.team\)/],
+    ['text.constructor() == ""', /unknown function constructor/],
     ['claims.groups.exists("x")', /write list\.exists\(x, condition\)/],
     ['headers["X-Team"] == "red"', /header names are lower case here: write "x-team"/],
     ['"X-Team" in headers', /lower case/],
