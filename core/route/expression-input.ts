@@ -1,6 +1,6 @@
 import type { Envelope } from './envelope.ts';
 
-/** The variables that are fields of the envelope as they are, '' when absent. */
+/** The variables that are strings: fields of the envelope, '' when absent. */
 const stringVariables = [
   'platform',
   'account',
@@ -13,11 +13,12 @@ const stringVariables = [
   'parentChatId',
   'apiKey',
   'model',
+  'text',
   'messageId',
 ] as const;
 
-/** All variables of a route expression: strings, and two maps. `headers` has lower-case names; `claims` is empty without a token. */
-export const variables: readonly string[] = [...stringVariables, 'text', 'headers', 'claims'];
+/** All variables of a route expression. `headers` has lower-case names; `claims` is empty without a token. */
+export const variables: readonly string[] = [...stringVariables, 'headers', 'claims'];
 
 /** A value as the CEL library takes it: integers as BigInt (a JavaScript number is a CEL double), objects as maps. */
 export type ExpressionValue =
