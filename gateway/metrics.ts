@@ -11,7 +11,6 @@ export interface Metrics {
   readonly turns: Counter<'agent' | 'outcome'>;
   /** Tokens by `agent` and `direction` (`input`, `output`), as the model servers reported them. */
   readonly tokens: Counter<'agent' | 'direction'>;
-  readonly openRequests: Gauge;
   /** Configurations not taken, by `reason`; the last good one went on serving. */
   readonly configRejected: Counter<'reason'>;
   /** Changes that a watch of the API server lost and a relist found. */
@@ -53,7 +52,6 @@ export function createMetrics(): Metrics {
       labelNames: ['agent', 'direction'],
       registers,
     }),
-    openRequests: new Gauge({ name: 'talaria_http_open_requests', help: 'HTTP requests in progress.', registers }),
     configRejected: new Counter({
       name: 'talaria_config_rejected_total',
       help: 'Configurations not taken; the last good one went on serving.',

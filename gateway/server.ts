@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { Gauge } from 'prom-client';
 import { TalariaError } from '../core/lib/errors.ts';
 import { newId } from '../core/lib/id.ts';
 import type { Logger } from '../core/lib/log.ts';
@@ -48,6 +49,14 @@ export function createServer(options: ServerOptions): Server {
   });
   let stopping = false;
   let open = 0;
+  new Gauge({
+    name: 'talaria_http_open_requests',
+    help: 'HTTP requests in progress.',
+    registers: [options.metrics.registry],
+    collect() {
+      this.set(open);
+    },
+  });
   app.decorateRequest('admission', null);
   app.decorateRequest('errorCode', '');
   app.decorateRequest('facts');
@@ -89,10 +98,8 @@ function observe(request: FastifyRequest, reply: FastifyReply, options: ServerOp
   const { metrics, log } = options;
   const started = performance.now();
   request.facts = {};
-  metrics.openRequests.inc();
   reply.raw.once('close', () => {
     ended();
-    metrics.openRequests.dec();
     const path = request.routeOptions.url ?? 'none';
     const seconds = (performance.now() - started) / 1_000;
     const status = reply.raw.headersSent ? reply.raw.statusCode : 499;

@@ -3,8 +3,6 @@ export interface Deadline extends Disposable {
   readonly signal: AbortSignal;
   /** True when the time ran out, as opposed to an abort of `parent`. */
   readonly expired: () => boolean;
-  /** Starts the time again from now. */
-  readonly restart: (ms: number) => void;
 }
 
 /** A deadline `ms` milliseconds from now. Its timer keeps the process alive until it is disposed. */
@@ -16,16 +14,12 @@ export function deadline(ms: number, parent?: AbortSignal): Deadline {
     controller.abort(new DOMException('the deadline passed', 'TimeoutError'));
   };
   const follow = () => controller.abort(parent?.reason);
-  let timer = setTimeout(expire, ms);
+  const timer = setTimeout(expire, ms);
   if (parent?.aborted) follow();
   else parent?.addEventListener('abort', follow, { once: true });
   return {
     signal: controller.signal,
     expired: () => expired,
-    restart: (next) => {
-      clearTimeout(timer);
-      timer = setTimeout(expire, next);
-    },
     [Symbol.dispose]: () => {
       clearTimeout(timer);
       parent?.removeEventListener('abort', follow);

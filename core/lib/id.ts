@@ -5,8 +5,7 @@ export type WirePrefix = 'ses' | 'run' | 'resp' | 'dlv';
 
 /** A new UUIDv7 (RFC 9562): sorts by the millisecond it was made in, random after that. */
 export function newId(now: number = Date.now()): string {
-  const bytes = Buffer.allocUnsafe(16);
-  randomFillSync(bytes, 6);
+  const bytes = takeRandom(16);
   bytes.writeUIntBE(now, 0, 6);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
@@ -23,6 +22,17 @@ export function fromWire(prefix: WirePrefix, text: string): string | undefined {
   if (!text.startsWith(`${prefix}_`)) return undefined;
   const hex = text.slice(prefix.length + 1);
   return /^[0-9a-f]{32}$/.test(hex) ? hyphenated(hex) : undefined;
+}
+
+/** Random bytes are drawn for many ids at once; no byte is given twice. */
+let pool = Buffer.alloc(0);
+const poolBytes = 4_096;
+
+function takeRandom(count: number): Buffer {
+  if (pool.length < count) pool = randomFillSync(Buffer.allocUnsafe(poolBytes));
+  const taken = pool.subarray(0, count);
+  pool = pool.subarray(count);
+  return taken;
 }
 
 function hyphenated(hex: string): string {

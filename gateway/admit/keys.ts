@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash as digestOf, timingSafeEqual } from 'node:crypto';
 import type { Principal } from '../../core/route/principal.ts';
 import type { SnapshotContent } from '../../core/snapshot/schema.ts';
 
@@ -24,7 +24,7 @@ export function createKeyRing(content: SnapshotContent, credentials: ReadonlyMap
   return {
     size: principals.size,
     find: (key) => {
-      const digest = createHash('sha256').update(key).digest();
+      const digest = digestOf('sha256', key, 'buffer');
       const entries = byPrefix.get(digest.toString('hex').slice(0, prefixLength)) ?? [];
       return entries.find((entry) => entry.digest.length === digest.length && timingSafeEqual(entry.digest, digest))
         ?.principal;

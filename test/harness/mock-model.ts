@@ -24,8 +24,9 @@ export type ModelBehaviour =
   | { readonly kind: 'fail'; readonly status: number; readonly message?: string; readonly retryAfter?: number }
   /** Takes the request and never answers. */
   | { readonly kind: 'hang' }
-  /** Sends this much of the answer's stream, then nothing more. */
+  /** Sends this much of the answer's stream, or these bytes, then nothing more. */
   | { readonly kind: 'stall'; readonly text: string }
+  | { readonly kind: 'stall'; readonly raw: string }
   /** Breaks the connection, after this much of the answer's stream when given. */
   | { readonly kind: 'reset'; readonly text?: string }
   /** Sends these bytes as they are. */
@@ -92,7 +93,9 @@ async function behave(behaviour: ModelBehaviour, request: ModelRequest, response
     case 'hang':
       return;
     case 'stall':
-      return void startStream(response, request).write(deltas(request, behaviour.text));
+      return void startStream(response, request).write(
+        'raw' in behaviour ? behaviour.raw : deltas(request, behaviour.text),
+      );
     case 'reset':
       if (behaviour.text === undefined) return void response.destroy();
       startStream(response, request).write(deltas(request, behaviour.text), () => response.destroy());

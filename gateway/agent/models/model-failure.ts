@@ -1,4 +1,4 @@
-import type { Dispatcher } from 'undici';
+import type { IncomingHttpHeaders } from 'node:http';
 import { EgressRefused } from '../../egress.ts';
 import { ModelError } from './port.ts';
 
@@ -15,30 +15,21 @@ export function connectionFailure(error: unknown, origin: string): ModelError {
  * An answer with any status but 200. What the server says is passed on where it is about the request; where it may be
  * about the key, only the status is.
  */
-export async function refusedAnswer(
-  response: Dispatcher.ResponseData,
+export function refusedAnswer(
+  status: number,
+  headers: IncomingHttpHeaders,
+  text: string,
   apiKey: string | undefined,
-): Promise<ModelError> {
-  const { statusCode } = response;
-  const text = await boundedText(response.body);
-  const said = aboutTheRequest.has(statusCode) ? messageIn(text, apiKey) : '';
-  return new ModelError(`the model server answered with status ${statusCode}${said === '' ? '' : `: ${said}`}`, {
-    retryable: statusCode === 408 || statusCode === 409 || statusCode === 429 || statusCode >= 500,
-    retryAfterMs: retryAfterMs(response.headers['retry-after']),
+): ModelError {
+  const said = aboutTheRequest.has(status) ? messageIn(text.slice(0, maxErrorLength), apiKey) : '';
+  return new ModelError(`the model server answered with status ${status}${said === '' ? '' : `: ${said}`}`, {
+    retryable: status === 408 || status === 409 || status === 429 || status >= 500,
+    retryAfterMs: retryAfterMs(headers['retry-after']),
   });
 }
 
 const aboutTheRequest = new Set([400, 404, 413, 422]);
-const maxErrorBytes = 16 * 1024;
-
-async function boundedText(body: Dispatcher.ResponseData['body']): Promise<string> {
-  let text = '';
-  for await (const piece of body) {
-    text += String(piece);
-    if (text.length > maxErrorBytes) break;
-  }
-  return text;
-}
+const maxErrorLength = 16 * 1024;
 
 function messageIn(text: string, apiKey: string | undefined): string {
   const found = /"message"\s*:\s*("(?:[^"\\]|\\.){0,2000}")/.exec(text)?.[1];
@@ -55,7 +46,7 @@ function safeParse(json: string): string {
   }
 }
 
-function retryAfterMs(header: string | string[] | undefined): number | undefined {
+function retryAfterMs(header: string | undefined): number | undefined {
   const seconds = Number(header);
   return header !== undefined && Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : undefined;
 }

@@ -1,6 +1,7 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { deadline } from '../../../core/lib/deadline.ts';
 import type { ModelSettings } from '../../../core/snapshot/schema.ts';
+import { type AnswerSink, ExchangeTimeout, exchange } from './exchange.ts';
 import { connectionFailure, refusedAnswer } from './model-failure.ts';
 import { type ModelCall, type ModelClient, ModelError, type TurnResult } from './port.ts';
 import { requestBody } from './request-body.ts';
@@ -27,84 +28,102 @@ const maxAnswerBytes = 32 * 1024 * 1024;
  * `onDelta` takes it.
  */
 export function createOpenAiCompatibleModel(options: OpenAiCompatibleOptions): ModelClient {
+  const { settings, apiKey, dispatcher } = options;
   const { origin, pathname, search } = new URL(`${options.baseURL.replace(/\/+$/, '')}/chat/completions`);
-  const headers = {
-    'content-type': 'application/json',
-    accept: 'application/json, text/event-stream',
-    ...(options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` }),
-  };
+  const totalMs = settings.timeoutSeconds * 1_000;
+  const request = {
+    origin,
+    path: pathname + search,
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+    },
+    headersTimeout: totalMs,
+    bodyTimeout: Math.min(totalMs, maxSilenceMs),
+  } as const;
   return {
     complete: async (call) => {
-      const totalMs = options.settings.timeoutSeconds * 1_000;
-      using limit = deadline(totalMs, call.signal);
+      const reader = createReader(call);
       try {
-        const response = await options.dispatcher.request({
-          origin,
-          path: pathname + search,
-          method: 'POST',
-          headers,
-          body: requestBody(options.settings, call),
-          signal: limit.signal,
-          headersTimeout: totalMs,
-          bodyTimeout: Math.min(totalMs, maxSilenceMs),
-        });
-        return await readAnswer(response, call, options);
+        const limits = { signal: call.signal, totalMs };
+        await exchange(dispatcher, { ...request, body: requestBody(settings, call) }, reader, limits);
+        return await reader.result(settings.name, apiKey);
       } catch (error) {
         if (call.signal.aborted) throw call.signal.reason;
-        if (limit.expired()) throw tooSlow(options.settings.timeoutSeconds, error);
+        if (error instanceof ExchangeTimeout) throw tooSlow(settings.timeoutSeconds, error);
         throw error instanceof ModelError ? error : connectionFailure(error, origin);
       }
     },
   };
 }
 
-async function readAnswer(
-  response: Dispatcher.ResponseData,
-  call: ModelCall,
-  options: OpenAiCompatibleOptions,
-): Promise<TurnResult> {
-  if (response.statusCode !== 200) throw await refusedAnswer(response, options.apiKey);
-  const streamed = String(response.headers['content-type'] ?? '').startsWith('text/event-stream');
-  const answer = streamed ? await readStream(response.body, call) : readWhole(await readText(response.body));
-  if (!streamed && answer.text !== '') await call.onDelta?.(answer.text);
-  return { text: answer.text, finishReason: answer.finishReason, usage: answer.usage, model: options.settings.name };
+interface Reader extends AnswerSink {
+  readonly result: (model: string, apiKey: string | undefined) => Promise<TurnResult>;
 }
 
-async function readStream(body: AsyncIterable<Uint8Array>, call: ModelCall): Promise<Answer> {
+/** Reads a stream event by event, and everything else, errors included, as a whole. */
+function createReader(call: ModelCall): Reader {
+  const pieces: Buffer[] = [];
+  let head: { readonly status: number; readonly headers: IncomingHttpHeaders } = { status: 0, headers: {} };
+  let stream: StreamReader | undefined;
+  let received = 0;
+  return {
+    onHead: (status, headers) => {
+      head = { status, headers };
+      const streamed = String(headers['content-type'] ?? '').startsWith('text/event-stream');
+      if (streamed && status === 200) stream = createStreamReader(call);
+    },
+    onData: (bytes) => {
+      received += bytes.byteLength;
+      if (received > maxAnswerBytes) throw tooLarge();
+      if (stream) return stream.take(bytes);
+      pieces.push(bytes);
+    },
+    isComplete: () => stream?.isDone() ?? false,
+    result: async (model, apiKey) => {
+      if (stream) return { ...stream.result(), model };
+      const text = (pieces.length === 1 ? pieces[0] : Buffer.concat(pieces))?.toString('utf8') ?? '';
+      if (head.status !== 200) throw refusedAnswer(head.status, head.headers, text, apiKey);
+      const answer = readWhole(text);
+      if (answer.text !== '') await call.onDelta?.(answer.text);
+      return { ...answer, model };
+    },
+  };
+}
+
+interface StreamReader {
+  readonly take: (bytes: Buffer) => void | Promise<void>;
+  /** Whether `[DONE]` came. */
+  readonly isDone: () => boolean;
+  /** Throws when the stream ended without saying why; some servers leave `[DONE]` out, which is no harm. */
+  readonly result: () => Answer;
+}
+
+function createStreamReader({ onDelta }: ModelCall): StreamReader {
   const parser = createSseParser();
   const answer: Answer = { text: '', finishReason: '', usage: { inputTokens: 0, outputTokens: 0 } };
-  let received = 0;
-  for await (const bytes of body) {
-    received = countBytes(received, bytes);
-    for (const data of parser.feed(bytes)) {
-      if (data === '[DONE]') return finished(answer);
-      const delta = readChunk(data, answer);
-      if (delta !== '') await call.onDelta?.(delta);
-    }
-  }
-  return finished(answer);
+  let done = false;
+  return {
+    take: (bytes) => {
+      let delta = '';
+      for (const data of parser.feed(bytes)) {
+        done ||= data === '[DONE]';
+        if (!done) delta += readChunk(data, answer);
+      }
+      if (delta !== '') return onDelta?.(delta);
+    },
+    isDone: () => done,
+    result: () => {
+      if (answer.finishReason !== '') return answer;
+      throw new ModelError('the model server ended its answer before it was complete', { retryable: true });
+    },
+  };
 }
 
-/** A stream that ends without saying why was cut, unless it was done: some servers leave `[DONE]` out. */
-function finished(answer: Answer): Answer {
-  if (answer.finishReason !== '') return answer;
-  throw new ModelError('the model server ended its answer before it was complete', { retryable: true });
-}
-
-async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  let received = 0;
-  for await (const bytes of body) {
-    received = countBytes(received, bytes);
-    pieces.push(bytes);
-  }
-  return Buffer.concat(pieces).toString('utf8');
-}
-
-function countBytes(before: number, bytes: Uint8Array): number {
-  const received = before + bytes.byteLength;
-  if (received <= maxAnswerBytes) return received;
-  throw new ModelError('the answer of the model server is over 32 MiB', { retryable: false });
+function tooLarge(): ModelError {
+  return new ModelError('the answer of the model server is over 32 MiB', { retryable: false });
 }
 
 function tooSlow(seconds: number, cause: unknown): ModelError {

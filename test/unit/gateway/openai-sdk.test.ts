@@ -40,6 +40,7 @@ describe('the official OpenAI SDK for JavaScript, unchanged', () => {
   });
 
   it('gets a stream, with the usage at its end', async () => {
+    mock.next({ kind: 'answer', pauseMs: 20 });
     const stream = await sdk().chat.completions.create({
       ...question,
       stream: true,
@@ -51,7 +52,8 @@ describe('the official OpenAI SDK for JavaScript, unchanged', () => {
       texts.push(chunk.choices[0]?.delta.content ?? '');
       usage = chunk.usage ?? usage;
     }
-    expect(texts.filter((text) => text !== '')).toEqual(['one ', 'two ', 'three']);
+    expect(texts.join('')).toBe('one two three');
+    expect(texts.length).toBeGreaterThan(3);
     expect(usage).toMatchObject({ prompt_tokens: 3, completion_tokens: 3 });
   });
 

@@ -57,9 +57,10 @@ describe('a call', () => {
 
   it('streams when the text is wanted as it comes, and asks for the usage', async () => {
     const deltas: string[] = [];
-    mock.next({ kind: 'answer', text: 'one two three' });
+    mock.next({ kind: 'answer', text: 'one two three', pauseMs: 20 });
     const result = await call({}, { onDelta: (text) => void deltas.push(text) });
-    expect(deltas).toEqual(['one ', 'two ', 'three']);
+    expect(deltas.join('')).toBe('one two three');
+    expect(deltas.length).toBeGreaterThan(1);
     expect(result).toMatchObject({ text: 'one two three', usage: { inputTokens: 3, outputTokens: 3 } });
     expect(mock.requests.at(-1)?.body).toMatchObject({ stream: true, stream_options: { include_usage: true } });
   });
@@ -67,7 +68,7 @@ describe('a call', () => {
   it('hands text on no faster than it is taken', async () => {
     let open = 0;
     let most = 0;
-    mock.next({ kind: 'answer', text: 'a b c d e' });
+    mock.next({ kind: 'answer', text: 'a b c d e', pauseMs: 5 });
     await call(
       {},
       {
@@ -93,6 +94,12 @@ describe('a call', () => {
       pieces: [': hello\r\n\r\n', bytes.subarray(0, cut), bytes.subarray(cut)],
     });
     expect(await call({}, { onDelta: () => undefined })).toMatchObject({ text: 'grüß', finishReason: 'stop' });
+  });
+
+  it('takes [DONE] for the end, although the server keeps the stream open', async () => {
+    const text = 'data: {"choices":[{"delta":{"content":"done"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n';
+    mock.next({ kind: 'stall', raw: text });
+    expect(await call({}, { onDelta: () => undefined })).toMatchObject({ text: 'done' });
   });
 
   it('takes a whole answer from a server that does not stream', async () => {
