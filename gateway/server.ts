@@ -140,6 +140,8 @@ function answerErrors(app: FastifyInstance, log: Logger): void {
     throw methods.refusal(request.method, request.url);
   });
   app.setErrorHandler((error, request, reply) => {
+    // Nobody is left to answer, and to have gone is no failure of ours.
+    if (reply.raw.destroyed) return reply.hijack();
     const answer = errorAnswer(error);
     request.errorCode = answer.code;
     if (answer.code === 'internal_error')

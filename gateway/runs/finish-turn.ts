@@ -1,4 +1,3 @@
-import { backoffMs } from '../../core/lib/backoff.ts';
 import { TalariaError } from '../../core/lib/errors.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import { sleep } from '../../core/lib/sleep.ts';
@@ -6,6 +5,7 @@ import type { Usage } from '../agent/models/port.ts';
 import type { Database } from '../db/pool.ts';
 import type { MessageItem } from '../sessions/items.ts';
 import { storableText } from '../sessions/storable.ts';
+import { untilStored } from './until-stored.ts';
 
 /** How a turn ended. Only a completed one becomes part of its session's history. */
 export type TurnEnding = {
@@ -55,11 +55,17 @@ export function createTurnFinisher({ database, log }: { database: Database; log:
     return work;
   };
   return {
-    finish: (ending) => withPatience(keep(finishUntilDone(database, ending, stopping.signal), ending.run)),
+    finish: (ending) =>
+      withPatience(
+        keep(
+          untilStored(() => finishTurn(database, ending), stopping.signal),
+          ending.run,
+        ),
+      ),
     abandon: (run) => {
       const ending = { ...run, status: 'cancelled', errorCode: 'state_unavailable', errorMessage: abandoned } as const;
       const work = sleep(longestBeginMs, stopping.signal).then(() =>
-        finishUntilDone(database, ending, stopping.signal),
+        untilStored(() => finishTurn(database, ending), stopping.signal),
       );
       keep(work, run.run).catch(() => undefined);
     },
@@ -70,18 +76,6 @@ export function createTurnFinisher({ database, log }: { database: Database; log:
       stopping.abort();
     },
   };
-}
-
-async function finishUntilDone(database: Database, ending: TurnEnding, signal: AbortSignal): Promise<boolean> {
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      return await finishTurn(database, ending);
-    } catch (error) {
-      const unavailable = error instanceof TalariaError && error.code === 'state_unavailable';
-      if (!unavailable || signal.aborted) throw error;
-      await sleep(backoffMs(attempt, 100, 2_000), signal);
-    }
-  }
 }
 
 async function withPatience(work: Promise<boolean>): Promise<boolean> {

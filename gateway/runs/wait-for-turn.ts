@@ -1,0 +1,49 @@
+import { TalariaError } from '../../core/lib/errors.ts';
+import type { Begun } from './begin-on-owner.ts';
+import { continueTurn } from './begin-turn.ts';
+import type { WorkerLease } from './lease.ts';
+import { sessionBusy } from './refused.ts';
+import type { StoredTurnsOptions } from './turn-request.ts';
+
+/** A run that waits in the queue of its session. */
+export interface WaitingTurn extends Begun {
+  readonly run: string;
+  readonly lease: WorkerLease;
+}
+
+/**
+ * Waits until no other turn of the session is active and none has waited longer, at most as long as a turn may take, and
+ * gives the history then. A run that does not start is cancelled. Throws `session_busy`, `state_unavailable`, or the
+ * signal's reason when the client goes away.
+ */
+export async function waitForTurn(
+  options: StoredTurnsOptions,
+  turn: WaitingTurn,
+  clientSignal: AbortSignal,
+): Promise<readonly unknown[]> {
+  const { lease, run, session, resolution } = turn;
+  const { limits, sessions } = resolution.agent;
+  const timeout = AbortSignal.timeout(limits.turnTimeoutSeconds * 1_000);
+  const signal = AbortSignal.any([clientSignal, lease.signal, timeout]);
+  try {
+    while (!signal.aborted) {
+      const outcome = await continueTurn(options.database, run, lease.id, sessions.maxHistoryMessages);
+      if (outcome === 'gone') throw new TalariaError('run_interrupted', 'The turn was cancelled while it waited.');
+      if (outcome !== 'queued') return outcome;
+      await options.bell.heard(session, signal);
+    }
+  } catch (error) {
+    options.finisher.abandon({ run, worker: lease.id });
+    throw error;
+  }
+  await options.finisher.finish({ run, worker: lease.id, ...gaveUp }).catch(() => undefined);
+  throw whyItGaveUp(clientSignal, lease);
+}
+
+const gaveUp = { status: 'cancelled', errorCode: 'session_busy', errorMessage: 'it waited in vain' } as const;
+
+function whyItGaveUp(clientSignal: AbortSignal, lease: WorkerLease): unknown {
+  if (clientSignal.aborted) return clientSignal.reason;
+  if (!lease.signal.aborted) return sessionBusy();
+  return new TalariaError('state_unavailable', 'The database could not be reached while the turn waited.');
+}
