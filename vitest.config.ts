@@ -7,6 +7,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     pool: 'forks',
+    // Stopping a whole cluster takes longer than the default.
+    teardownTimeout: 60_000,
     projects: [
       {
         extends: true,

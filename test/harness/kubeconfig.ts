@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { kubectl } from './kubectl.ts';
 
@@ -66,17 +66,8 @@ export async function clusterAccess(kubeconfig: string): Promise<ClusterAccess> 
   return { server: cluster.server, certificateAuthority: Buffer.from(authority, 'base64').toString() };
 }
 
-/** The bearer token of a kubeconfig that `writeKubeconfig` made. */
-export async function tokenOf(kubeconfig: string): Promise<string> {
-  const config = parse(await readFile(kubeconfig, 'utf8')) as KubeconfigFile;
-  const token = config.users[0]?.user.token;
-  if (token === undefined) throw new Error(`the kubeconfig ${kubeconfig} holds no token`);
-  return token;
-}
-
 interface KubeconfigFile {
   readonly clusters: readonly {
     readonly cluster: { readonly server: string; readonly 'certificate-authority-data'?: string };
   }[];
-  readonly users: readonly { readonly user: { readonly token?: string } }[];
 }
