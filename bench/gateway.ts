@@ -4,7 +4,7 @@
  * upstream and PostgreSQL share the other. Budgets: stateless at least 0.75 of the bare proxy; stored, added p50 under
  * 1.5 ms plus one disk sync, p99 under 15 ms plus the same. Prints a table; the arguments name a role of a child process.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -18,6 +18,7 @@ import autocannon from 'autocannon';
 import pg from 'pg';
 import { Pool } from 'undici';
 import { startEmbeddedPostgres } from '../cli/dev/embedded-postgres.ts';
+import { createLogger } from '../core/lib/log.ts';
 import { startTestGateway } from '../test/harness/gateway.ts';
 
 const rounds = 3;
@@ -55,7 +56,7 @@ interface Figures {
 }
 
 async function main(): Promise<void> {
-  spawn('taskset', ['-cp', '1', String(process.pid)], { stdio: 'ignore' }).on('error', () => undefined);
+  if (canPin()) spawnSync('taskset', ['-cp', '1', String(process.pid)]);
   const folder = await mkdtemp(path.join(tmpdir(), 'talaria-bench-'));
   const postgres = await startEmbeddedPostgres({ directory: folder, durable: true });
   const upstream = await startRole('1', 'upstream');
@@ -210,10 +211,16 @@ interface Child {
 }
 
 async function startRole(core: string, ...args: readonly string[]): Promise<Child> {
-  const command = [process.execPath, import.meta.filename, ...args];
-  const pinned = spawn('taskset', ['-c', core, ...command], { stdio: ['ignore', 'pipe', 'ignore'] });
-  const [line] = (await once(pinned.stdout, 'data')) as [Buffer];
-  return { url: String(line).trim(), pid: pinned.pid ?? 0, stop: () => pinned.kill('SIGKILL') };
+  const pin = canPin() ? ['taskset', '-c', core] : [];
+  const [command = '', ...rest] = [...pin, process.execPath, import.meta.filename, ...args];
+  const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  return { url: String(line).trim(), pid: child.pid ?? 0, stop: () => child.kill('SIGKILL') };
+}
+
+/** Whether processes can be bound to a core, as on Linux. */
+function canPin(): boolean {
+  return spawnSync('taskset', ['-V']).status === 0;
 }
 
 /** Answers at once with one completion. */
@@ -264,6 +271,7 @@ async function runGateway(upstream: string, databaseUrl: string): Promise<void> 
   const model = { provider: 'openai-compatible', name: 'm', baseURL: `${upstream}/v1` } as const;
   const gateway = await startTestGateway({
     databaseUrl,
+    log: createLogger('gateway', 'info'),
     serves: {
       agents: [{ name: 'main', default: true, instructions: 'Be kind.', model, sessions: { maxHistoryMessages: 20 } }],
       gatewayKeys: [{ name: 'bench', key: 'bench' }],

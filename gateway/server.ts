@@ -47,6 +47,8 @@ export function createServer(options: ServerOptions): Server {
       if (socket.writable) socket.end(rawErrorResponse(error));
     },
   });
+  // Node would drop what is over its count without a word; the size of all headers is bounded anyway.
+  app.server.maxHeadersCount = 0;
   let stopping = false;
   let open = 0;
   new Gauge({

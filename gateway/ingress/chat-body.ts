@@ -42,6 +42,9 @@ export function readChatBody(body: unknown): ChatRequest {
   };
 }
 
+/** Deeper values are no schema of an answer, and would overflow the stack of whoever walks over them. */
+const maxDepth = 64;
+
 const contentPart = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text'), text: z.string() }),
   z.object({
@@ -75,7 +78,10 @@ export const chatBodySchema = z.strictObject({
   reasoning_effort: z.string().max(32).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
   presence_penalty: z.number().min(-2).max(2).nullish(),
-  response_format: z.looseObject({ type: z.string() }).nullish(),
+  response_format: z
+    .looseObject({ type: z.string() })
+    .refine((value) => isShallow(value, maxDepth), `it is nested deeper than ${maxDepth} levels`)
+    .nullish(),
   n: z.literal(1).nullish(),
   user: z.string().nullish().describe('Taken and not acted on.'),
   metadata: z.record(z.string(), z.string()).nullish().describe('Taken and not acted on.'),
@@ -125,6 +131,11 @@ function asksNothing(neutral: readonly unknown[] = []) {
 
 function asksForNothing(value: unknown): boolean {
   return value === null || value === false || (typeof value === 'object' && Object.keys(value).length === 0);
+}
+
+function isShallow(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((member) => isShallow(member, levels - 1));
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

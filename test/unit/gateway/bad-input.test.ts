@@ -76,6 +76,13 @@ describe('a body', () => {
     await stillServes();
   });
 
+  it('with an answer format nested without end is refused', async () => {
+    const nested = `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`;
+    const body = `{"messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","a":${nested}}}`;
+    expect(await post(body)).toMatchObject({ status: 400, code: 'invalid_request' });
+    await stillServes();
+  });
+
   it('names the field at fault', async () => {
     const answer = await post('{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function"}]}');
     expect(answer.body.error).toMatchObject({ param: 'tools' });
