@@ -41,7 +41,7 @@ export async function writeKubeconfig(
 }
 
 /**
- * Writes a kubeconfig for a ServiceAccount, with a token from the API server's TokenRequest that is good for a day.
+ * Writes a kubeconfig for a ServiceAccount, with a token from the API server's TokenRequest that is good for a month.
  * The ServiceAccount must exist. `adminKubeconfig` may be any cluster's.
  */
 export async function writeServiceAccountKubeconfig(
@@ -49,7 +49,7 @@ export async function writeServiceAccountKubeconfig(
   adminKubeconfig: string,
   account: ServiceAccountRef,
 ): Promise<void> {
-  const request = ['create', 'token', account.name, '--namespace', account.namespace, '--duration=24h'];
+  const request = ['create', 'token', account.name, '--namespace', account.namespace, '--duration=720h'];
   const [token, cluster] = await Promise.all([kubectl(adminKubeconfig, request), clusterAccess(adminKubeconfig)]);
   await writeKubeconfig(path, cluster, token.trim(), account.namespace);
 }
