@@ -4,6 +4,7 @@ import { canonicalJson } from '../../core/lib/json.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import { sleep } from '../../core/lib/sleep.ts';
 import type { JobStatusSink } from '../config/source.ts';
+import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { quietly } from '../runs/quietly.ts';
 import { type PendingStatus, readPendingStatuses } from './job-facts.ts';
@@ -18,6 +19,7 @@ export interface StatusWriter {
 export interface StatusWriterOptions {
   readonly database: Database;
   readonly sink: JobStatusSink;
+  readonly table: () => Table | undefined;
   readonly mayWork: () => boolean;
   readonly clock: Clock;
   readonly log: Logger;
@@ -30,7 +32,7 @@ const leaseName = 'job-status';
 const leaseSeconds = 10;
 
 /** Makes a StatusWriter. One replica at a time writes, by a lease in the database. */
-export function createStatusWriter({ database, sink, mayWork, clock, log }: StatusWriterOptions): StatusWriter {
+export function createStatusWriter({ database, sink, table, mayWork, clock, log }: StatusWriterOptions): StatusWriter {
   const stopping = new AbortController();
   const self = newId();
   let loop: Promise<void> | undefined;
@@ -57,7 +59,8 @@ export function createStatusWriter({ database, sink, mayWork, clock, log }: Stat
   const look = async (): Promise<void> => {
     if (!mayWork() || !(await holdLease(database, self))) return;
     const pending = await readPendingStatuses(database, limits);
-    await Promise.all(pending.map(write));
+    // One that is not in the snapshot was deleted, and its name may be another's now.
+    await Promise.all(pending.filter(({ uid }) => table()?.jobs.has(uid)).map(write));
   };
 
   const run = async (): Promise<void> => {
