@@ -19,18 +19,21 @@ export interface Applicant {
   readonly name: string;
   readonly createdAt: string;
   readonly wanted: readonly Charge[];
-  /** What it has already: it keeps this when there is no room for what it wants. */
-  readonly held: () => readonly Charge[];
 }
 
 /**
- * Decides who gets what it wants, by uid of those who do not and the budget that is short. Everything held stays; then
- * the oldest first, and what needs no more than before always fits. When everything fits nobody is compared.
+ * Decides who gets what it wants: gives the uid of those who do not, and the budget that is short. What an applicant
+ * holds already, it keeps; then the oldest come first, and what needs no more than before always fits. `held` is asked
+ * only when not everything fits.
  */
-export function admit(applicants: readonly Applicant[], limits: readonly number[]): ReadonlyMap<string, Budget> {
+export function admit<A extends Applicant>(
+  applicants: readonly A[],
+  held: (applicant: A) => readonly Charge[],
+  limits: readonly number[],
+): ReadonlyMap<string, Budget> {
   if (allFit(applicants, limits, (charge) => charge.amount)) return new Map();
   if (allFit(applicants, limits, compressedAmount)) return new Map();
-  return admitOneByOne(applicants, limits);
+  return admitOneByOne(applicants, held, limits);
 }
 
 function allFit(
@@ -52,16 +55,20 @@ function allFit(
   return used.every((amount, budget) => amount <= (limits[budget] ?? 0));
 }
 
-function admitOneByOne(applicants: readonly Applicant[], limits: readonly number[]): ReadonlyMap<string, Budget> {
+function admitOneByOne<A extends Applicant>(
+  applicants: readonly A[],
+  held: (applicant: A) => readonly Charge[],
+  limits: readonly number[],
+): ReadonlyMap<string, Budget> {
   const ledger = createLedger(limits);
-  for (const applicant of applicants) ledger.add(applicant.held());
+  for (const applicant of applicants) ledger.add(held(applicant));
   let waiting = [...applicants].sort(byAge);
   const short = new Map<string, Budget>();
   // What one gives back may be what another waits for, so it goes on until nobody more is admitted.
   for (let before = Number.POSITIVE_INFINITY; waiting.length < before; ) {
     before = waiting.length;
     waiting = waiting.filter((applicant) => {
-      const missing = ledger.exchange(applicant.held(), applicant.wanted);
+      const missing = ledger.exchange(held(applicant), applicant.wanted);
       if (missing === undefined) short.delete(applicant.uid);
       else short.set(applicant.uid, missing);
       return missing !== undefined;

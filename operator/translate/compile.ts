@@ -3,14 +3,14 @@ import type { Agent } from '../../crds/agent.ts';
 import type { CronJob } from '../../crds/cron-job.ts';
 import type { Route } from '../../crds/route.ts';
 import type { Declared, Resources, SecretResource } from '../resources.ts';
-import { admit } from './admission.ts';
+import { admit, type Budget } from './admission.ts';
 import { agentRules } from './agents.ts';
-import { budgetLimits } from './budgets.ts';
-import type { Entry, WantedCredential } from './candidate.ts';
-import { withOneDefault } from './default-agent.ts';
+import { budgetLimits, chargesOf } from './budgets.ts';
+import type { Candidate, Entry, SourceLookups, WantedCredential } from './candidate.ts';
+import { defaultAgentUid, withDefault } from './default-agent.ts';
 import { jobRules } from './jobs.ts';
 import { keyRules } from './keys.ts';
-import { propose, type Settled, settle } from './proposal.ts';
+import { granted, type Proposal, propose, reused, type Settled, settle } from './proposal.ts';
 import { type Published, sourceLookups } from './published.ts';
 import { routeRules } from './routes.ts';
 
@@ -41,43 +41,59 @@ export function compile(resources: Resources, published: Published): Compilation
       lookups,
     ),
   };
-  const short = admit(Object.values(proposed).flat(), budgetLimits);
-  const agents = withOneDefault(settle(proposed.agents, short), lookups.publishedAgent);
-  const routes = settle(proposed.routes, short, lookups.publishedRoute);
-  const cronJobs = settle(proposed.cronJobs, short, lookups.publishedJob);
-  const keys = settle(proposed.keys, short, lookups.publishedKey);
-  const everything: readonly Settled<unknown, Entry>[] = [...agents, ...routes, ...cronJobs, ...keys];
+  const everyone: readonly Proposal<object, Entry>[] = Object.values(proposed).flat();
+  const short = admit(everyone, (proposal) => chargesOf(proposal.fallback(lookups)), budgetLimits);
+  const settled = {
+    agents: settle(proposed.agents, short, lookups, agentFinish(proposed.agents, short, lookups)),
+    routes: settle(proposed.routes, short, lookups, (entry) => reused(entry, lookups.publishedRoute(entry.uid))),
+    cronJobs: settle(proposed.cronJobs, short, lookups, (entry) => reused(entry, lookups.publishedJob(entry.uid))),
+    keys: settle(proposed.keys, short, lookups, (entry) => reused(entry, lookups.publishedKey(entry.uid))),
+  };
+  const candidates = Object.values(settled).flatMap((list): readonly Candidate<Entry>[] => list.map(candidateOf));
   return {
-    agents,
-    routes,
-    cronJobs,
-    keys,
-    credentials: distinctCredentials(everything),
+    ...settled,
+    credentials: distinctCredentials(candidates),
     content: {
-      agents: entriesOf(agents),
-      routes: entriesOf(routes),
-      jobs: entriesOf(cronJobs),
-      gatewayKeys: entriesOf(keys),
-      texts: textsOf(everything),
+      agents: entriesOf(settled.agents),
+      routes: entriesOf(settled.routes),
+      jobs: entriesOf(settled.cronJobs),
+      gatewayKeys: entriesOf(settled.keys),
+      texts: textsOf(candidates),
     },
   };
 }
 
-function entriesOf<E extends Entry>(settled: readonly Settled<unknown, E>[]): readonly E[] {
-  return settled.flatMap(({ entry }) => (entry === undefined ? [] : [entry]));
+/** An Agent is the default only when no other one is. */
+function agentFinish(
+  agents: readonly Proposal<Declared<Agent>, AgentEntry>[],
+  short: ReadonlyMap<string, Budget>,
+  lookups: SourceLookups,
+): (entry: AgentEntry) => AgentEntry {
+  const uid = defaultAgentUid(
+    agents.map((proposal) => ({ declared: proposal.declared, candidate: granted(proposal, short, lookups) })),
+  );
+  return (entry) => reused(withDefault(entry, entry.uid === uid), lookups.publishedAgent(entry.uid));
 }
 
-function textsOf(settled: readonly Settled<unknown, Entry>[]): SnapshotContent['texts'] {
+function candidateOf<E extends Entry>({ candidate }: Settled<unknown, E>): Candidate<E> {
+  return candidate;
+}
+
+function entriesOf<E extends Entry>(settled: readonly Settled<unknown, E>[]): readonly E[] {
+  return settled.map(({ entry }) => entry).filter((entry) => entry !== undefined);
+}
+
+function textsOf(candidates: readonly Candidate<Entry>[]): SnapshotContent['texts'] {
   const texts: Record<string, string> = {};
-  for (const { candidate } of settled) for (const { hash, text } of candidate.texts) texts[hash] = text;
+  for (const candidate of candidates) for (const { hash, text } of candidate.texts) texts[hash] = text;
   return texts;
 }
 
 /** A name stands for one value, so of two with the same name the one that still has its value is as good. */
-function distinctCredentials(settled: readonly Settled<unknown, Entry>[]): readonly WantedCredential[] {
+function distinctCredentials(candidates: readonly Candidate<Entry>[]): readonly WantedCredential[] {
   const wanted = new Map<string, WantedCredential>();
-  for (const { candidate } of settled) {
-    for (const credential of candidate.credentials) {
+  for (const { credentials } of candidates) {
+    for (const credential of credentials) {
       if (wanted.get(credential.name)?.value === undefined) wanted.set(credential.name, credential);
     }
   }

@@ -5,10 +5,10 @@ import { chargesOf, shortage } from './budgets.ts';
 import type { Candidate, Choice, Entry, KindRules, SourceLookups } from './candidate.ts';
 
 /** One object with what it gets when there is room, and what otherwise. */
-export interface Proposal<D, E extends Entry> extends Applicant {
+export interface Proposal<D extends object, E extends Entry> extends Applicant {
   readonly declared: D;
   readonly choice: Choice<E>;
-  readonly fallback: () => Candidate<E>;
+  readonly fallback: (lookups: SourceLookups) => Candidate<E>;
 }
 
 /** What was decided about one object. */
@@ -23,7 +23,7 @@ export interface Settled<D, E extends Entry> {
   readonly about: Candidate<E>;
 }
 
-/** What every object of a kind wants, sorted by name. */
+/** What every object of a kind wants, sorted by name. While an object wants the same, it is the same proposal. */
 export function propose<D extends Pick<Applicant, 'uid' | 'name' | 'createdAt'>, E extends Entry>(
   declared: readonly D[],
   rules: KindRules<D, E>,
@@ -31,44 +31,53 @@ export function propose<D extends Pick<Applicant, 'uid' | 'name' | 'createdAt'>,
 ): readonly Proposal<D, E>[] {
   return declared.toSorted(byName).map((object) => {
     const choice = rules.choose(object, lookups);
-    const fallback = () => rules.fallback(object, lookups);
+    const known = proposals.get(object) as Proposal<D, E> | undefined;
+    if (known?.choice === choice) return known;
     const { uid, name, createdAt } = object;
     const wanted = chargesOf(choice.candidate);
-    return { uid, name, createdAt, declared: object, choice, fallback, wanted, held: () => chargesOf(fallback()) };
+    const fallback = (now: SourceLookups) => rules.fallback(object, now);
+    const proposal = { uid, name, createdAt, declared: object, choice, wanted, fallback };
+    proposals.set(object, proposal);
+    return proposal;
   });
 }
 
-/** Gives every object its candidate, or where a budget was short its fallback. `published` finds entries to reuse. */
-export function settle<D extends object, E extends Entry>(
-  proposals: readonly Proposal<D, E>[],
+/** What an object gets: what it wants, or where a budget was short its fallback. */
+export function granted<D extends object, E extends Entry>(
+  { uid, choice, fallback }: Proposal<D, E>,
   short: ReadonlyMap<string, Budget>,
-  published?: (uid: string) => E | undefined,
+  lookups: SourceLookups,
+): Candidate<E> {
+  return short.has(uid) ? fallback(lookups) : choice.candidate;
+}
+
+/**
+ * Decides about every object. `finish` makes the entry of the snapshot from that of a candidate. While the same is
+ * decided about an object, it is the same value, for what is made from it is remembered by identity.
+ */
+export function settle<D extends object, E extends Entry>(
+  proposed: readonly Proposal<D, E>[],
+  short: ReadonlyMap<string, Budget>,
+  lookups: SourceLookups,
+  finish: (entry: E) => E,
 ): readonly Settled<D, E>[] {
-  return proposals.map(({ uid, declared, choice, fallback }) => {
+  return proposed.map((proposal) => {
+    const { uid, declared, choice } = proposal;
+    const candidate = granted(proposal, short, lookups);
+    const entry = candidate.entry && finish(candidate.entry);
     const budget = short.get(uid);
-    const candidate = budget === undefined ? choice.candidate : fallback();
     const rejection = choice.rejection ?? (budget === undefined ? undefined : shortage(budget));
+    const before = decisions.get(declared) as Settled<D, E> | undefined;
+    if (before?.entry === entry && before?.candidate === candidate && before.rejection === rejection) return before;
     const about = candidate.entry === undefined ? choice.fresh : candidate;
-    const entry = candidate.entry && published ? reused(candidate.entry, published(uid)) : candidate.entry;
-    return sameAsBefore({ declared, entry, candidate, rejection, about });
+    const settled = { declared, entry, candidate, rejection, about };
+    decisions.set(declared, settled);
+    return settled;
   });
 }
 
-const settledBefore = new WeakMap<object, Settled<object, Entry>>();
-
-/** The same value as long as the same was decided about an object: what is made from it is remembered by identity. */
-export function sameAsBefore<D extends object, E extends Entry>(settled: Settled<D, E>): Settled<D, E> {
-  const before = settledBefore.get(settled.declared) as Settled<D, E> | undefined;
-  const same =
-    before !== undefined &&
-    before.entry === settled.entry &&
-    before.candidate === settled.candidate &&
-    before.rejection === settled.rejection &&
-    before.about === settled.about;
-  if (same) return before;
-  settledBefore.set(settled.declared, settled);
-  return settled;
-}
+const proposals = new WeakMap<object, Proposal<object, Entry>>();
+const decisions = new WeakMap<object, Settled<object, Entry>>();
 
 /** The published entry when it says the same, so that an unchanged entry stays one object. */
 export function reused<E extends Entry>(entry: E, published: E | undefined): E {

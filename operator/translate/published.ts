@@ -16,7 +16,8 @@ export const emptyContent: SnapshotContent = { agents: [], routes: [], jobs: [],
 export function sourceLookups({ secrets, configMaps }: Resources, { content, versionKey }: Published): SourceLookups {
   const secretByName = new Map(secrets.map((secret) => [secret.name, secret]));
   const configMapByName = new Map(configMaps.map((configMap) => [configMap.name, configMap]));
-  const { agents, routes, jobs, gatewayKeys } = indexOf(content);
+  const [agents, routes, jobs] = [byUid(content.agents), byUid(content.routes), byUid(content.jobs)];
+  const gatewayKeys = byUid(content.gatewayKeys);
   return {
     secret: (name) => secretByName.get(name),
     configMap: (name) => configMapByName.get(name),
@@ -29,18 +30,13 @@ export function sourceLookups({ secrets, configMaps }: Resources, { content, ver
   };
 }
 
-const indexes = new WeakMap<SnapshotContent, ReturnType<typeof buildIndex>>();
+const indexes = new WeakMap<readonly object[], ReadonlyMap<string, object>>();
 
-function indexOf(content: SnapshotContent): ReturnType<typeof buildIndex> {
-  const known = indexes.get(content) ?? buildIndex(content);
-  indexes.set(content, known);
-  return known;
-}
-
-function buildIndex({ agents, routes, jobs, gatewayKeys }: SnapshotContent) {
-  return { agents: byUid(agents), routes: byUid(routes), jobs: byUid(jobs), gatewayKeys: byUid(gatewayKeys) };
-}
-
+/** Remembered with the list. */
 function byUid<E extends { readonly uid: string }>(entries: readonly E[]): ReadonlyMap<string, E> {
-  return new Map(entries.map((entry) => [entry.uid, entry]));
+  const known = indexes.get(entries) as ReadonlyMap<string, E> | undefined;
+  if (known !== undefined) return known;
+  const index = new Map(entries.map((entry) => [entry.uid, entry]));
+  indexes.set(entries, index);
+  return index;
 }

@@ -46,11 +46,19 @@ function asPublished({ content }: Translation): Published {
   return { content, versionKey };
 }
 
-/** Everything that translate says, with conditions in one line each as they stand once every gateway has acknowledged. */
+/**
+ * Everything that translate says, with conditions in one line each as they stand once every gateway has acknowledged.
+ * Limited is left out: which fields it names changes with each feature, and report.test.ts looks at it.
+ */
 function summary({ content, credentials, objects, keyFaults }: Translation): string {
   const status = objects.map((report) => {
     const { conditions, ...fields } = objectStatus(report, 'acknowledged', [], 0);
-    return { [`${report.kind} ${report.name}`]: { ...fields, conditions: conditions.map(oneLine) } };
+    return {
+      [`${report.kind} ${report.name}`]: {
+        ...fields,
+        conditions: conditions.filter(({ type }) => type !== 'Limited').map(oneLine),
+      },
+    };
   });
   const plain = JSON.parse(JSON.stringify({ content, credentials, keyFaults }), withoutEmpty) as object;
   return stringify({ status: Object.assign({}, ...status), ...plain }, { lineWidth: 0 });
