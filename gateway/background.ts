@@ -37,7 +37,7 @@ export interface Background {
 export function createBackground(options: BackgroundOptions): Background {
   const { clock } = options;
   const sender = createSender({ ...options, egress: options.deliveryEgress });
-  const worker = createWorker({ ...options, onFinished: sender.nudge });
+  const worker = createWorker({ ...options, onOutbox: sender.nudge });
   const scheduler = createScheduler({ ...options, onStarted: worker.nudge });
   return {
     start: () => {

@@ -21,6 +21,8 @@ export interface ExecuteOptions {
   readonly runTurn: RunTurn;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Called after outbox rows were stored. */
+  readonly onOutbox: () => void;
 }
 
 /** The reason of a run's signal when the run itself was asked to stop, as opposed to its worker. */

@@ -38,7 +38,7 @@ const claimStatement = `
     update runs r
     set status = 'running', worker = $1, attempt = attempt + 1, started_at = coalesce(started_at, talaria_now())
     from candidates where r.id = candidates.id
-    returning r.id, r.agent, r.agent_uid, r.job_uid, r.slot, r.attempt, r.max_attempts, r.input
+    returning r.id, r.agent, r.agent_uid, r.job_uid, r.slot, r.attempt, r.max_attempts, r.backlog, r.input
   ),
   shown as (
     update cron_jobs set status_version = status_version + 1 where uid in (select job_uid from taken)
@@ -54,6 +54,7 @@ interface ClaimedRow {
   readonly slot: Date;
   readonly attempt: number;
   readonly max_attempts: number;
+  readonly backlog: boolean;
   readonly input: JobRunInput;
 }
 
@@ -67,6 +68,7 @@ function toRun(row: ClaimedRow, id: string, worker: string): JobRun {
     attempt: row.attempt,
     maxAttempts: row.max_attempts,
     worker,
+    backlog: row.backlog,
     input: row.input,
   };
 }

@@ -21,10 +21,16 @@ export async function executeRun(
     const result = await attemptRun(options, run, signal);
     if (result.kind === 'failed') log.warn({ ...about, err: result.failure }, 'a scheduled run failed');
     const stored = await untilStored(() => store(options.database, run, result), gaveUp);
+    if (hasOutbox(result)) options.onOutbox();
     if (stored === 'lost') log.warn(about, 'a run ended after it was taken from this worker; nothing of it is sent');
   } catch (error) {
     log.error({ ...about, err: error }, 'what came of a scheduled run could not be stored');
   }
+}
+
+function hasOutbox(result: AttemptResult): boolean {
+  const ending = result.kind === 'ended' || result.kind === 'failed' ? result.ending : undefined;
+  return ending !== undefined && ending.status !== 'cancelled' && ending.outbox.length > 0;
 }
 
 async function store(database: Database, run: JobRun, result: AttemptResult): Promise<string> {

@@ -20,5 +20,7 @@ export interface JobRun {
   readonly attempt: number;
   readonly maxAttempts: number;
   readonly worker: string;
+  /** Part of a backlog that is worked off one run at a time. */
+  readonly backlog: boolean;
   readonly input: JobRunInput;
 }

@@ -34,8 +34,8 @@ export interface WorkerOptions {
   readonly log: Logger;
   /** How many runs are executed at once; default 64. */
   readonly concurrency?: number;
-  /** Called after the end of a run was stored, and its outbox rows with it. */
-  readonly onFinished: () => void;
+  /** Called after outbox rows were stored. */
+  readonly onOutbox: () => void;
 }
 
 const lookEveryMs = 250;
@@ -45,7 +45,7 @@ const abortMs = 1_000;
 
 /** Makes a Worker. */
 export function createWorker(options: WorkerOptions): Worker {
-  const { lease, clock, log } = options;
+  const { lease, clock, log, concurrency = 64 } = options;
   let watchedAt = clock.monotonic();
   const stopping = new AbortController();
   const gaveUp = new AbortController();
@@ -53,6 +53,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const loops: Promise<void>[] = [];
   let pause = new AbortController();
   let nudged = false;
+  let moreQueued = false;
 
   const nudge = () => {
     nudged = true;
@@ -64,19 +65,20 @@ export function createWorker(options: WorkerOptions): Worker {
     const signal = AbortSignal.any([held.signal, gaveUp.signal, controller.signal]);
     const done = executeRun({ ...options, table }, run, signal, gaveUp.signal).finally(() => {
       active.delete(run.id);
-      options.onFinished();
-      nudge();
+      // Otherwise nothing waited for this end but runs of the same job, which the next look finds.
+      if (moreQueued || run.backlog) nudge();
     });
     active.set(run.id, { controller, done });
   };
 
   const take = async (): Promise<void> => {
-    const free = (options.concurrency ?? 64) - active.size;
+    const free = concurrency - active.size;
     const held = lease.current();
     const table = options.table();
     if (free <= 0 || held === undefined || table === undefined || !options.mayWork()) return;
     const { runs, leaseExpired } = await claimRuns(options.database, held.id, table.sequence, free);
     if (leaseExpired) lease.lost(held);
+    moreQueued = runs.length === free;
     for (const run of runs) execute(run, held, table);
   };
 
