@@ -54,7 +54,8 @@ begin
       exit;
     end if;
     select * into session from sessions s
-    where s.principal = turn_principal and s.name = wanted_name and s.platform = 'api' and s.ended_at is null
+    where s.principal = turn_principal and s.name = wanted_name and s.platform = 'api' and s.name <> ''
+      and s.ended_at is null
     for update;
     exit when found;
     insert into sessions (id, agent, agent_uid, platform, chat_id, thread_id, user_id, principal, name)
@@ -74,12 +75,12 @@ begin
     return;
   end if;
 
-  select
-    count(*) filter (where r.status <> 'queued') > 0,
-    count(*) filter (where r.status = 'queued')
-  into is_active, waiting
-  from runs r
-  where r.session_id = session.id and r.status in ('queued', 'running', 'waiting_for_approval', 'stopping');
+  -- Two questions, each with the very predicate of its partial index.
+  is_active := exists (
+    select from runs r
+    where r.session_id = session.id and r.status in ('running', 'waiting_for_approval', 'stopping')
+  );
+  waiting := (select count(*) from runs r where r.session_id = session.id and r.status = 'queued');
 
   if (is_active or waiting > 0) and (not waits or waiting >= most_waiting) then
     return query select 'busy', session.id, session.agent, null::jsonb;
@@ -116,10 +117,11 @@ begin
     return;
   end if;
   if exists (
-    select 1 from runs r
-    where r.session_id = run.session_id and r.id <> run.id
-      and (r.status in ('running', 'waiting_for_approval', 'stopping')
-        or (r.status = 'queued' and (r.created_at, r.id) < (run.created_at, run.id)))
+    select from runs r
+    where r.session_id = run.session_id and r.status in ('running', 'waiting_for_approval', 'stopping')
+  ) or exists (
+    select from runs r
+    where r.session_id = run.session_id and r.status = 'queued' and (r.created_at, r.id) < (run.created_at, run.id)
   ) then
     return query select 'queued', null::jsonb;
     return;
