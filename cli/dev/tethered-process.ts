@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** How a process ended: its exit code, or the signal that ended it. */
@@ -32,40 +31,37 @@ export interface TetheredOptions {
 }
 
 /**
- * The command replaces the shell, so its process id is the child's. A watchdog waits on the pipe that this process
- * holds: end of file without a line means that this process died, however it died, and the command is killed. Only the
- * watchdog keeps descriptor 3 open, so that its end is seen too.
+ * The watchdog waits on the pipe that this process holds. End of file without a line means that this process died,
+ * however it died, and the command is killed.
  */
-const tether = 'exec 4<&0; { read -r _ <&4 || kill -KILL $$; } >/dev/null 2>&1 & exec "$@" 3>&- 4<&- </dev/null';
+const watchdogScript = 'read -r _ || kill -KILL "$1"';
 const keptOutput = 64 * 1024;
 
 /**
  * Starts a command in a session of its own, so that a Ctrl-C in the terminal reaches only this process, which then
- * stops its children in order. Rejects when the shell cannot be started; a command that does not exist exits with 127.
+ * stops its children in order. Rejects when there is no such command.
  */
 export async function startTethered(
   command: string,
   args: readonly string[],
   options: TetheredOptions = {},
 ): Promise<TetheredProcess> {
-  const child = spawn('/bin/sh', ['-c', tether, 'sh', command, ...args], {
+  const child = spawn(command, args, {
     detached: true,
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     cwd: options.cwd,
     env: options.env,
   });
-  await once(child, 'spawn');
   const output = collect([child.stdout, child.stderr], options.onOutput);
+  await once(child, 'spawn');
   const pid = child.pid ?? 0;
-  (child.stdio[3] as Readable).resume();
+  const watchdog = startWatchdog(pid);
   let ended: Exit | undefined;
-  child.stdin.on('error', () => undefined);
   const exited = new Promise<Exit>((resolve) => {
     child.once('exit', (code, signal) => {
-      child.stdin.end('\n');
       ended = { code, signal };
-      child.once('close', () => resolve({ code, signal }));
     });
+    child.once('close', (code, signal) => void watchdog.dismiss().then(() => resolve({ code, signal })));
   });
   const kill = (signal: NodeJS.Signals) => {
     if (ended === undefined) child.kill(signal);
@@ -77,6 +73,25 @@ export async function startTethered(
     output,
     kill,
     stop: (signal, budgetMs) => stop(exited, kill, signal, budgetMs),
+  };
+}
+
+/** `dismiss` is for when the process has ended; it resolves when the watchdog is gone too. */
+function startWatchdog(pid: number): { readonly dismiss: () => Promise<void> } {
+  const watchdog = spawn('/bin/sh', ['-c', watchdogScript, 'sh', String(pid)], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  const gone = new Promise<void>((resolve) => {
+    watchdog.once('exit', () => resolve());
+    watchdog.once('error', () => resolve());
+  });
+  watchdog.stdin.on('error', () => undefined);
+  return {
+    dismiss: () => {
+      watchdog.stdin.end('\n');
+      return gone;
+    },
   };
 }
 

@@ -17,7 +17,7 @@ describe('the bundle for the image', () => {
     dist = path.join(folder, 'dist');
     await run(process.execPath, [path.join(root, 'scripts', 'bundle.ts'), dist]);
     await cp(path.join(root, 'examples'), path.join(folder, 'examples'), { recursive: true });
-  });
+  }, 60_000);
   afterAll(() => rm(folder, { recursive: true }));
 
   it('has the command line, which works without node_modules', async () => {
