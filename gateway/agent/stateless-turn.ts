@@ -1,9 +1,10 @@
 import { TalariaError } from '../../core/lib/errors.ts';
+import type { Refusal } from '../../core/route/outcome.ts';
 import { type Resolution, type ResolveQuery, resolve } from '../../core/route/resolve.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { refusedAsError } from '../runs/refused.ts';
-import { findStickyAgent } from '../sessions/find.ts';
+import { decideSticky } from '../sessions/sticky.ts';
 import type { ChatMessage, TurnParameters, TurnResult } from './models/port.ts';
 import type { RunTurn } from './turn.ts';
 
@@ -28,17 +29,18 @@ export interface StatelessTurns {
   readonly begin: (request: StatelessRequest) => Promise<StatelessTurn>;
 }
 
-/** Makes StatelessTurns. `database` is asked only for conversations under a rule that splits. */
-export function createStatelessTurns(options: {
+export interface StatelessTurnsOptions {
+  /** Asked only for conversations under a rule that splits, and only while it is known to answer. */
   readonly database: Database;
+  readonly isStateAvailable: () => boolean;
   readonly runTurn: RunTurn;
-}): StatelessTurns {
+}
+
+/** Makes StatelessTurns. */
+export function createStatelessTurns(options: StatelessTurnsOptions): StatelessTurns {
   return {
     begin: async ({ table, query, messages, parameters, clientSignal }) => {
-      const outcome = resolve(table.routes, query);
-      const resolution = outcome.sticks
-        ? await resolveSticky(options.database, table, query, outcome)
-        : refusedAsError(outcome);
+      const resolution = refusedAsError(await resolveSticky(options, table, query));
       return {
         resolution,
         complete: (onDelta) =>
@@ -50,15 +52,16 @@ export function createStatelessTurns(options: {
 
 /** Without the database the hash of the conversation decides, so that stateless agents keep serving. */
 async function resolveSticky(
-  database: Database,
-  table: Table,
+  { database, isStateAvailable }: StatelessTurnsOptions,
+  { routes }: Table,
   query: ResolveQuery,
-  outcome: ReturnType<typeof resolve>,
-): Promise<Resolution> {
-  const scope = outcome.kind === 'resolved' ? outcome.sessionScope : undefined;
-  const stickyAgent = await findStickyAgent(database, query.envelope, scope).catch((error: unknown) => {
-    if (error instanceof TalariaError && error.code === 'state_unavailable') return undefined;
+): Promise<Resolution | Refusal> {
+  const decide = (asked: ResolveQuery) => resolve(routes, asked);
+  if (!isStateAvailable()) return decide(query);
+  try {
+    return await decideSticky(database, query, decide, (outcome) => outcome);
+  } catch (error) {
+    if (error instanceof TalariaError && error.code === 'state_unavailable') return decide(query);
     throw error;
-  });
-  return refusedAsError(stickyAgent === undefined ? outcome : resolve(table.routes, { ...query, stickyAgent }));
+  }
 }

@@ -1,8 +1,9 @@
 import { newId } from '../../core/lib/id.ts';
-import { type Resolution, resolve } from '../../core/route/resolve.ts';
+import { type Resolution, type ResolveQuery, resolve } from '../../core/route/resolve.ts';
 import type { Database } from '../db/pool.ts';
-import { type FoundSession, findSession, findStickyAgent, readSessionRef, type SessionRef } from '../sessions/find.ts';
+import { type FoundSession, findSession, readSessionRef, type SessionRef } from '../sessions/find.ts';
 import type { MessageItem } from '../sessions/items.ts';
+import { decideSticky } from '../sessions/sticky.ts';
 import { type BegunTurn, beginTurn, type TurnToBegin } from './begin-turn.ts';
 import type { WorkerLease } from './lease.ts';
 import { refusedAsError, sessionBusy } from './refused.ts';
@@ -99,9 +100,6 @@ async function resolveTurn(
   owner: FoundSession | undefined,
 ): Promise<Resolution> {
   if (owner) return refusedAsError(resolve(table.routes, { ...query, bound: { kind: 'session', agent: owner.agent } }));
-  const outcome = resolve(table.routes, query);
-  if (!outcome.sticks) return refusedAsError(outcome);
-  const scope = outcome.kind === 'resolved' ? outcome.sessionScope : undefined;
-  const stickyAgent = await findStickyAgent(database, query.envelope, scope);
-  return refusedAsError(stickyAgent === undefined ? outcome : resolve(table.routes, { ...query, stickyAgent }));
+  const decide = (asked: ResolveQuery) => resolve(table.routes, asked);
+  return refusedAsError(await decideSticky(database, query, decide, (outcome) => outcome));
 }

@@ -1,5 +1,4 @@
 import { fromWire } from '../../core/lib/id.ts';
-import type { Envelope } from '../../core/route/envelope.ts';
 import type { SqlClient } from '../db/pool.ts';
 
 /** A live session and the agent that it belongs to for ever. */
@@ -36,26 +35,4 @@ export async function findSession(
     [principal, value],
   );
   return rows[0];
-}
-
-/**
- * The agent of the conversation's newest live session, for a rule that splits. The conversation is the chat and thread,
- * with the user under the scope `User`; a message that names neither is its user's.
- */
-export async function findStickyAgent(
-  database: SqlClient,
-  envelope: Envelope,
-  scope: 'User' | 'Chat' | undefined,
-): Promise<string | undefined> {
-  const { platform, account, chatId, threadId, userId } = envelope;
-  const byUser = scope === 'User' || (scope === undefined && chatId === '' && threadId === '');
-  if (chatId === '' && threadId === '' && !(byUser && userId !== '')) return undefined;
-  const { rows } = await database.query<{ agent: string }>(
-    `select agent from sessions
-     where platform = $1 and account = $2 and chat_id = $3 and thread_id = $4 and ($5 = '' or user_id = $5)
-       and ended_at is null
-     order by last_active_at desc limit 1`,
-    [platform, account, chatId, threadId, byUser ? userId : ''],
-  );
-  return rows[0]?.agent;
 }

@@ -5,10 +5,11 @@ import { TalariaError } from '../../../core/lib/errors.ts';
 import { type Envelope, envelope, platforms } from '../../../core/route/envelope.ts';
 import { type Explanation, explain } from '../../../core/route/explain.ts';
 import type { Principal } from '../../../core/route/principal.ts';
+import type { ResolveQuery } from '../../../core/route/resolve.ts';
 import { localPrincipal } from '../../admit/auth.ts';
 import type { Table } from '../../config/table.ts';
 import type { Database } from '../../db/pool.ts';
-import { findStickyAgent } from '../../sessions/find.ts';
+import { decideSticky } from '../../sessions/sticky.ts';
 import { type AdmitOptions, admissionOf, admitBy } from '../request.ts';
 
 export interface ExplainOptions extends AdmitOptions {
@@ -22,11 +23,8 @@ export function addExplain(app: FastifyInstance, options: ExplainOptions): void 
     const { table } = admissionOf(request);
     const message = readMessage(request.body);
     const query = { envelope: message, principal: callerOf(message, table), isRetired: options.isRetired };
-    const first = explain(table.routes, query);
-    if (!first.outcome.sticks) return toAnswer(first, table);
-    const scope = first.outcome.kind === 'resolved' ? first.outcome.sessionScope : undefined;
-    const stickyAgent = await findStickyAgent(options.database, message, scope);
-    return toAnswer(stickyAgent === undefined ? first : explain(table.routes, { ...query, stickyAgent }), table);
+    const decide = (asked: ResolveQuery) => explain(table.routes, asked);
+    return toAnswer(await decideSticky(options.database, query, decide, ({ outcome }) => outcome), table);
   });
 }
 

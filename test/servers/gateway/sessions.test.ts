@@ -393,4 +393,20 @@ describe('a rule that splits', () => {
     await gateway.serve(served({ routes: { r: [{ match: { chatId: 'c' }, to: { [rest]: 100, third: 0 } }] } }));
     expect(await say(gateway, 'third', 'three', inChat)).toMatchObject({ agent: rest });
   });
+
+  it('refuses a user whose drawn agent is suspended, although another user has a session with the other agent', async () => {
+    const scoped = { r: [{ match: { chatId: 'c' }, to: { main: 1, other: 1 }, sessionScope: 'User' as const }] };
+    const gateway = await start(served({ routes: scoped }));
+    const asUser = (user: string) => ({ headers: { 'x-talaria-chat-id': 'c', 'x-talaria-user-id': user } });
+    const users = Array.from({ length: 24 }, (_, i) => `user-${i}`);
+    const agents = await Promise.all(
+      users.map(async (user) => (await ask(gateway.url, { key: 'ada', ...asUser(user) })).agent),
+    );
+    const [drawsMain, drawsOther] = [users[agents.indexOf('main')] ?? '', users[agents.indexOf('other')] ?? ''];
+    expect(await say(gateway, 'theirs', 'one', asUser(drawsOther))).toMatchObject({ agent: 'other' });
+    const suspended = { name: 'main', default: true, refuse: 'agent_suspended' } as const;
+    await gateway.serve(served({ agents: [suspended, { name: 'other', model: remote() }], routes: scoped }));
+    expect((await say(gateway, 'mine', 'two', asUser(drawsMain))).code).toBe('agent_suspended');
+    expect((await ask(gateway.url, { key: 'ada', ...asUser(drawsMain) })).code).toBe('agent_suspended');
+  });
 });
