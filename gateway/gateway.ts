@@ -114,6 +114,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     clock,
     log,
   });
+  const isStateAvailable = () => state.isAvailable() === true;
   let draining = false;
   let settled = false;
   /** Whether this replica knows if it can store turns. Once it knew, a loss of the database does not unready it. */
@@ -134,14 +135,14 @@ export function createGateway(options: GatewayOptions): Gateway {
         tables,
         isDraining: () => draining,
         isSettled,
-        isStateAvailable: () => state.isAvailable() === true,
+        isStateAvailable,
         metrics,
       });
       addOpenApi(app);
       addModels(app, admit);
       addChatCompletions(app, {
         ...admit,
-        stateless: createStatelessTurns({ database, runTurn }),
+        stateless: createStatelessTurns({ database, isStateAvailable, runTurn }),
         stored,
         isRetired,
       });

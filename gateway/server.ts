@@ -109,7 +109,7 @@ function observe(
   reply.raw.once('close', () => {
     ended();
     const path = request.routeOptions.url ?? 'none';
-    const seconds = (performance.now() - started) / 1_000;
+    const seconds = Math.round((performance.now() - started) * 1_000) / 1_000_000;
     const status = reply.raw.headersSent ? reply.raw.statusCode : 499;
     metrics.requests.inc({ path, status, code: request.errorCode });
     metrics.requestSeconds.observe({ path }, seconds);
