@@ -18,8 +18,11 @@ export interface AgentNames {
   readonly keep: (database: Database, table: Table) => Promise<void>;
   /** Only learns. */
   readonly refresh: (database: Database) => Promise<void>;
-  /** Throws `state_unavailable` while neither the database nor the folder could be read. */
-  readonly isRetired: (name: string, table: Table | undefined) => boolean;
+  /**
+   * Whether an Agent had this name; ask only for a name that the request's own Table does not have. Throws
+   * `state_unavailable` while neither the database nor the folder could be read.
+   */
+  readonly isRetired: (name: string) => boolean;
 }
 
 const fileName = 'agent-names.json';
@@ -70,8 +73,7 @@ export function createAgentNames(folder: string | undefined, log: Logger): Agent
       await refresh(database);
     },
     refresh,
-    isRetired: (name, table) => {
-      if (table?.agents.has(name)) return false;
+    isRetired: (name) => {
       if (known.has(name)) return true;
       if (complete) return false;
       throw new TalariaError(

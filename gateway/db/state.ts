@@ -25,7 +25,7 @@ export interface StateOptions {
 export interface State {
   /** Every call throws `state_unavailable` until the schema is there and the database is known to be this namespace's. */
   readonly database: Database;
-  /** Whether an Agent of this name existed and is gone. Throws `state_unavailable` when nobody could say yet. */
+  /** See AgentNames: for a name that the request's own Table does not have. */
   readonly isRetired: (name: string) => boolean;
   /** Whether the last look at the database succeeded; undefined before the first look has ended. */
   readonly isAvailable: () => boolean | undefined;
@@ -83,7 +83,7 @@ export function createState(options: StateOptions): State {
     database: guardDatabase(options.database, () => {
       if (!prepared) throw new TalariaError('state_unavailable', 'The database cannot be used yet. Try again shortly.');
     }),
-    isRetired: (name) => names.isRetired(name, tables.current()),
+    isRetired: names.isRetired,
     isAvailable: () => available,
     mayTakeWork: () => prepared && staleness.isFresh(),
     start: async () => {

@@ -1,3 +1,4 @@
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { sha256 } from '../../../core/lib/hash.ts';
 import { ask, startTestGateway, type TestGateway, type TestGatewayOptions } from '../../harness/gateway.ts';
@@ -92,7 +93,40 @@ describe('an answer', () => {
     expect(await running).toMatchObject({ status: 200, agent: 'main' });
     expect(await ask(gateway.url, { key: 'k' })).toMatchObject({ code: 'no_route' });
   });
+
+  it('is never the default’s when the model names an Agent that was gone as the request began', async () => {
+    await start({ serves: served });
+    await gateway.serve({ ...served, agents: [{ name: 'main', default: true }], routes: {} });
+    const answer = await askInHalves({ model: 'coder', messages: [{ role: 'user', content: 'hi' }] }, () =>
+      gateway.serve(served),
+    );
+    expect(answer.statusCode).toBe(404);
+    expect(answer.headers['x-talaria-agent']).toBeUndefined();
+  });
 });
+
+/** Sends one half of a request, waits until the gateway has begun it, does something, and sends the other half. */
+async function askInHalves(body: object, between: () => Promise<unknown>): Promise<IncomingMessage> {
+  const text = JSON.stringify(body);
+  const headers = { 'content-type': 'application/json', 'content-length': text.length, authorization: 'Bearer k' };
+  const request = httpRequest(`${gateway.url}/v1/chat/completions`, { method: 'POST', headers });
+  const answered = new Promise<IncomingMessage>((resolve, reject) =>
+    request.on('response', resolve).on('error', reject),
+  );
+  request.write(text.slice(0, 20));
+  await waitFor('the request to begin', async () => (await metric('talaria_http_open_requests')) === 2);
+  await between();
+  request.end(text.slice(20));
+  const answer = await answered;
+  answer.resume();
+  return answer;
+}
+
+/** A gauge; its own request counts among the open ones. */
+async function metric(name: string): Promise<number> {
+  const text = await (await fetch(`${gateway.url}/metrics`)).text();
+  return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1]);
+}
 
 describe('keys', () => {
   it('none configured: ready, and 401 no_keys_configured on every call', async () => {
