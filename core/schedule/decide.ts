@@ -28,9 +28,10 @@ export function decide(terms: Terms, history: History, now: number): Decision {
   const dueTo = terms.suspended ? now : now - terms.jitterMs;
   const decidedTo = Math.max(history.decidedTo, dueTo);
   const stretch = { from: history.decidedTo, to: dueTo };
+  const outcomes = stretch.from < stretch.to ? decideStretch(terms, history, stretch) : [];
   const next = terms.suspended ? undefined : nextSlot(schedule, decidedTo, history.anchor);
   return {
-    outcomes: stretch.from < stretch.to ? decideStretch(terms, history, stretch) : [],
+    outcomes,
     decidedTo,
     nextStart: next === undefined ? undefined : next + terms.jitterMs,
   };

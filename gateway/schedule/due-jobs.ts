@@ -30,6 +30,7 @@ export interface DueJobs {
 export async function decideDueJobs(database: Database, table: Table): Promise<DueJobs> {
   return await database.transaction(async (client) => {
     const { rows } = await client.query<RawJobRow & { now: Date }>(lockStatement, [table.sequence, batchSize]);
+    if (rows.length === 0) return { decided: 0, started: 0, differing: [] };
     const due = rows.map((raw) => ({ row: toJobRow(raw), entry: table.jobs.get(raw.uid), now: raw.now.getTime() }));
     const held = due.flatMap(({ row, entry, now }) =>
       entry !== undefined && entryHash(entry) === row.entryHash ? [{ row, entry, now }] : [],
@@ -102,9 +103,9 @@ async function writeRows(client: SqlClient, decided: readonly DecidedRow[]): Pro
 }
 
 const lockStatement = `
-  select ${jobRowColumns}, talaria_now() as now
+  select ${jobRowColumns}, (select talaria_now()) as now
   from cron_jobs j
-  where j.next_start <= talaria_now() and j.gone_at is null and j.sequence <= $1
+  where j.next_start <= (select talaria_now()) and j.gone_at is null and j.sequence <= $1
   order by j.next_start limit $2
   for update skip locked`;
 

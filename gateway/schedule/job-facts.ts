@@ -29,7 +29,7 @@ export async function readPendingStatuses(
 }
 
 const statement = `
-  select j.uid, j.name, j.status_version, j.status, j.generation, j.suspended, j.paused_reason, j.next_slot,
+  select j.uid, j.name, j.status_version, w.status, j.generation, j.suspended, j.paused_reason, j.next_slot,
     j.last_started, j.last_succeeded, j.last_run_at, j.consecutive_failures,
     (select coalesce(jsonb_agg(jsonb_build_object('reason', m.reason, 'count', m.count, 'slot', m.last_slot)
         order by m.reason), '[]')
@@ -49,7 +49,7 @@ const statement = `
         where o.job_uid = j.uid and o.outcome in ('Started', 'Missed')
         order by o.slot desc limit 10
       ) n) as recent
-  from cron_jobs j
+  from cron_jobs j left join cron_job_statuses w on w.job_uid = j.uid
   where j.status_version > j.status_written and j.gone_at is null
     and (j.status_written_at is null
       or j.status_written_at <= talaria_now() - make_interval(secs => case when j.status_urgent then $1::integer else $2 end))

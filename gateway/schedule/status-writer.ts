@@ -94,8 +94,14 @@ const leaseStatement = `
   returning name`;
 
 const writtenStatement = `
-  update cron_jobs
-  set status_written = greatest(status_written, $2::bigint), status_written_at = talaria_now(),
-      status = coalesce($3, status), status_healthy = case when $3::jsonb is null then status_healthy else $4 end,
-      status_urgent = status_urgent and status_version > $2::bigint
-  where uid = $1`;
+  with job as (
+    update cron_jobs
+    set status_written = greatest(status_written, $2::bigint), status_written_at = talaria_now(),
+        status_healthy = case when $3::jsonb is null then status_healthy else $4 end,
+        status_urgent = status_urgent and status_version > $2::bigint
+    where uid = $1
+    returning uid, agent
+  )
+  insert into cron_job_statuses (job_uid, agent, status)
+  select uid, agent, $3::jsonb from job where $3::jsonb is not null
+  on conflict (job_uid) do update set agent = excluded.agent, status = excluded.status`;

@@ -9,6 +9,8 @@ import type { JobUpserter } from './upsert.ts';
 
 /** How often every replica looks for due jobs. */
 export const tickEveryMs = 250;
+/** This process and the database each work on one while the other works on the other. */
+const batchesAtOnce = 2;
 
 /** Looks for due jobs and decides them, for ever. */
 export interface Ticker {
@@ -76,21 +78,27 @@ async function tick(options: TickerOptions, signal: AbortSignal): Promise<void> 
   const table = options.table();
   if (table === undefined || !mayWork()) return;
   if ((await upserter.sync(table)) > 0) onStarted();
-  for (let more = await isAnyDue(database, table.sequence); more && !signal.aborted; ) {
-    const batch = await decideDueJobs(database, table);
-    if (batch.started > 0) onStarted();
-    if (batch.differing.length > 0) upserter.recheck(batch.differing);
-    more = batch.decided + batch.differing.length === batchSize && batch.decided > 0;
+  for (let due = await countDue(database, table.sequence); due > 0 && !signal.aborted; ) {
+    const count = due > batchSize ? batchesAtOnce : 1;
+    const batches = await Promise.all(Array.from({ length: count }, () => decideDueJobs(database, table)));
+    if (batches.some(({ started }) => started > 0)) onStarted();
+    upserter.recheck(batches.flatMap(({ differing }) => differing));
+    const full = batches.some(({ decided, differing }) => decided > 0 && decided + differing.length === batchSize);
+    due = full ? await countDue(database, table.sequence) : 0;
   }
 }
 
-/** The one round trip of a tick that finds nothing. */
-async function isAnyDue(database: Database, sequence: number): Promise<boolean> {
-  const { rows } = await database.prepared<{ due: boolean }>('schedule-look', lookStatement, [sequence]);
-  return rows[0]?.due === true;
+/**
+ * How many jobs are due that a snapshot of this sequence may decide, counted to one more than a batch: the one round trip
+ * of a tick that finds nothing.
+ */
+export async function countDue(database: Database, sequence: number): Promise<number> {
+  const { rows } = await database.prepared<{ due: number }>('count-due', countStatement, [sequence, batchSize + 1]);
+  return rows[0]?.due ?? 0;
 }
 
-const lookStatement = `
-  select exists (
-    select from cron_jobs where next_start <= talaria_now() and gone_at is null and sequence <= $1
-  ) as due`;
+const countStatement = `
+  select count(*)::integer as due
+  from (
+    select from cron_jobs where next_start <= (select talaria_now()) and gone_at is null and sequence <= $1 limit $2
+  ) jobs`;

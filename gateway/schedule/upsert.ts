@@ -60,6 +60,7 @@ export function createJobUpserter({ database, log }: { database: Database; log: 
       return started;
     },
     recheck: (uids) => {
+      if (uids.length === 0) return;
       // No entry has this hash, so a job that is there counts as changed, and one that is not as gone.
       for (const uid of uids) written.set(uid, '');
       complete = false;

@@ -37,23 +37,25 @@ const replaceStatement = `
       error_code = 'replaced', error_message = 'a later run of the CronJob took its place'
   where job_uid = any($1) and status in ('queued', 'running', 'waiting_for_approval')`;
 
+/** The time is asked for once: as the default of a column it would be for every row. */
 const writeStatement = `
-  with decided as (
-    insert into occurrences (job_uid, key, agent, slot, outcome, reason, run_id)
-    select job_uid, key, agent, slot, outcome, reason, run_id
-    from jsonb_to_recordset($1) as o(job_uid text, key text, agent text, slot timestamptz, outcome text, reason text,
+  with clock as (select talaria_now() as now),
+  decided as (
+    insert into occurrences (job_uid, key, agent, slot, outcome, reason, run_id, decided_at)
+    select o.job_uid, o.key, o.agent, o.slot, o.outcome, o.reason, o.run_id, clock.now
+    from clock, jsonb_to_recordset($1) as o(job_uid text, key text, agent text, slot timestamptz, outcome text, reason text,
       run_id uuid)
     on conflict do nothing
     returning job_uid, key, agent, slot, outcome, reason, run_id
   ),
   started as (
     insert into runs (id, agent, agent_uid, agent_generation, sequence, trigger, principal, job_uid, occurrence, slot,
-      status, error_code, finished_at, foreground, input, max_attempts, exclusive, backlog)
+      status, error_code, finished_at, foreground, input, max_attempts, exclusive, backlog, start_after, created_at)
     select r.id, r.agent, r.agent_uid, r.agent_generation, r.sequence, 'cron', r.job_uid, r.job_uid, r.occurrence, r.slot,
       case when r.replaced then 'cancelled' else 'queued' end,
-      case when r.replaced then 'replaced' end, case when r.replaced then talaria_now() end,
-      false, r.input, r.max_attempts, r.exclusive, r.backlog
-    from jsonb_to_recordset($2) as r(id uuid, agent text, agent_uid text, agent_generation bigint, sequence bigint,
+      case when r.replaced then 'replaced' end, case when r.replaced then clock.now end,
+      false, r.input, r.max_attempts, r.exclusive, r.backlog, clock.now, clock.now
+    from clock, jsonb_to_recordset($2) as r(id uuid, agent text, agent_uid text, agent_generation bigint, sequence bigint,
       job_uid text, occurrence text, slot timestamptz, replaced boolean, input jsonb, max_attempts integer,
       exclusive boolean, backlog boolean)
     where r.id in (select run_id from decided)
@@ -64,8 +66,9 @@ const writeStatement = `
       last_slot timestamptz)
   ),
   gap as (
-    insert into gaps (id, job_uid, agent, from_time, to_time, reason, schedule, anchor, count, counted_to)
-    select id, job_uid, agent, from_time, to_time, reason, schedule, anchor, count, counted_to from long
+    insert into gaps (id, job_uid, agent, from_time, to_time, reason, schedule, anchor, count, counted_to, decided_at)
+    select id, job_uid, agent, from_time, to_time, reason, schedule, anchor, count, counted_to, clock.now
+    from long, clock
   ),
   missed as (
     select job_uid, agent, reason, 1 as count, slot from decided where outcome = 'Missed'

@@ -33,9 +33,8 @@ create table cron_jobs (
   status_version bigint not null default 1,
   status_written bigint not null default 0,
   status_written_at timestamptz,
-  -- What was written last, and the reason of its condition Healthy; status_urgent: the spec or an
-  -- outcome that people wait for changed.
-  status jsonb,
+  -- The reason of the condition Healthy as it was written last; status_urgent: the spec or an outcome that people wait
+  -- for changed.
   status_healthy text not null default '',
   status_urgent boolean not null default true
 );
@@ -43,6 +42,13 @@ create index cron_jobs_due on cron_jobs (next_start) where next_start is not nul
 create index cron_jobs_by_agent on cron_jobs (agent);
 create index cron_jobs_status on cron_jobs (status_urgent desc, status_written_at nulls first)
   where status_version > status_written and gone_at is null;
+
+-- The status of each CronJob as it was written last; apart, because the rows of cron_jobs change all the time.
+create table cron_job_statuses (
+  job_uid text primary key,
+  agent text not null,
+  status jsonb not null
+);
 
 -- One row per decided slot. The key is the slot in UTC or run-at:<value>. It outlives its run, so that a slot is never
 -- started twice; what the row of a gap covers has no rows here.
@@ -57,7 +63,6 @@ create table occurrences (
   decided_at timestamptz not null default talaria_now(),
   primary key (job_uid, key)
 );
-create index occurrences_by_time on occurrences (decided_at);
 create index occurrences_of_job on occurrences (job_uid, slot desc);
 
 -- Many slots in a row that share a reason: after from_time, up to and including to_time. They are counted in slices;
