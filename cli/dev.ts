@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../core/lib/clock.ts';
 import { onShutdown } from '../core/lib/shutdown.ts';
 import { parseGatewayConfig } from '../gateway/config/config-file.ts';
@@ -27,10 +27,12 @@ export function devCommand(): Command {
     .option('--port <number>', 'port on 127.0.0.1; 0 takes any free one', parsePort, 8642)
     .option('--database-url <url>', 'PostgreSQL to use instead of one of its own')
     .option('--state <dir>', 'folder for what is kept over restarts (default: .talaria/<dir>)')
-    .option('--log-level <level>', 'debug, info, warn or error', 'info')
+    .addOption(new Option('--log-level <level>', 'least severe line to print').choices(logLevels).default('info'))
     .addHelpText('after', examples)
     .action(dev);
 }
+
+const logLevels = ['debug', 'info', 'warn', 'error'];
 
 interface DevOptions {
   readonly port: number;
@@ -93,7 +95,8 @@ async function ownDatabase(stateFolder: string): Promise<EmbeddedPostgres> {
 
 function printReading(reading: Reading): void {
   if (reading.type === 'refused') {
-    process.stdout.write(`\n${formatProblems(reading.problems)}The last good revision stays in force.\n`);
+    const consequence = reading.servesOn ? 'The last good revision stays in force.\n' : '';
+    process.stdout.write(`\n${formatProblems(reading.problems)}${consequence}`);
     return;
   }
   const title = reading.changed ? `revision ${reading.revision.slice(0, 12)}` : 'nothing that is served changed';

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { compileRoutes } from '../core/route/compile.ts';
 import { type Envelope, envelope, platforms } from '../core/route/envelope.ts';
 import { type Explanation, explain } from '../core/route/explain.ts';
 import type { Principal } from '../core/route/principal.ts';
 import { compile } from '../operator/translate/compile.ts';
 import { emptyContent } from '../operator/translate/published.ts';
+import { type ObjectReport, report } from '../operator/translate/report.ts';
 import { objectUid } from './dev/identity.ts';
-import { formatProblems } from './dev/summary.ts';
+import { formatComplaints, formatProblems } from './dev/summary.ts';
 import { readWorkspace } from './dev/workspace.ts';
 import { formatTable } from './table.ts';
 
@@ -17,19 +18,20 @@ Examples:
   talaria explain deploy/ --model talaria/coder
   talaria explain deploy/ --chat-id engineering --header x-team=core -o json
 
-Exits 0 when an agent would answer, 1 when the message would be refused or a manifest is.`;
+Exits 0 when an agent would answer, 1 when the message would be refused or a manifest is not accepted.`;
 
 /** `talaria explain DIR`: who would answer a message under these manifests, why, and what lost; without a cluster. */
 export function explainCommand(): Command {
   const command = new Command('explain')
     .description('say which agent would answer a message, and why, without a cluster')
     .argument('<dir...>', 'folders or files with manifests');
-  command.option('--platform <name>', `one of ${platforms.join(', ')}`, 'api');
+  command.addOption(new Option('--platform <name>', 'where the message came from').choices(platforms).default('api'));
+  command.addOption(new Option('--chat-type <type>', 'kind of the chat').choices(['direct', 'group', 'channel']));
   for (const [flag, meaning] of envelopeFlags) command.option(flag, meaning);
   return command
     .option('--header <name=value>', 'a header of the request; may be repeated', collectHeader, {})
     .option('--text <text>', 'text of the message')
-    .option('-o, --output <format>', 'text or json', parseOutput, 'text')
+    .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
     .addHelpText('after', examples)
     .action(run);
 }
@@ -37,7 +39,6 @@ export function explainCommand(): Command {
 const envelopeFlags = [
   ['--account <agent/name>', 'account that received the message'],
   ['--chat-id <id>', 'chat'],
-  ['--chat-type <type>', 'direct, group or channel'],
   ['--thread-id <id>', 'thread in the chat'],
   ['--user-id <id>', 'user'],
   ['--user-id-alt <id>', 'second stable id of the user'],
@@ -60,13 +61,20 @@ async function run(folders: readonly string[], { header, output, ...fields }: Ex
     return;
   }
   const published = { content: emptyContent, versionKey: randomBytes(32).toString('hex') };
-  const table = await compileRoutes(compile(resources, published).content);
+  const compilation = compile(resources, published);
+  const reported = report(compilation);
+  process.stderr.write(formatComplaints(reported));
+  const table = await compileRoutes(compilation.content);
   const message = envelope({ ...fields, headers: header });
   const explanation = explain(table, { envelope: message, principal: callerOf(message), isRetired: () => false });
   process.stdout.write(
     output === 'json' ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation),
   );
-  if (explanation.outcome.kind === 'refused') process.exitCode = 1;
+  if (explanation.outcome.kind === 'refused' || reported.objects.some(isRejected)) process.exitCode = 1;
+}
+
+function isRejected({ verdicts }: ObjectReport): boolean {
+  return verdicts.some(({ type, status }) => type === 'Accepted' && status === 'False');
 }
 
 /** Somebody who may call every agent: what keys would forbid is not asked here. */
@@ -96,9 +104,4 @@ function collectHeader(text: string, before: Record<string, string>): Record<str
   const separator = text.indexOf('=');
   if (separator < 1) throw new InvalidArgumentError('write it as name=value.');
   return { ...before, [text.slice(0, separator).toLowerCase()]: text.slice(separator + 1) };
-}
-
-function parseOutput(text: string): string {
-  if (text !== 'text' && text !== 'json') throw new InvalidArgumentError('text or json.');
-  return text;
 }

@@ -114,8 +114,13 @@ function twins(documents: readonly Manifest[]): ManifestProblem[] {
 
 /** Kind, namespace and name: two documents with the same one are for the same object. */
 export function identityOf(value: unknown): string {
+  return `${namespaceOf(value)}/${titleOf(value)}`;
+}
+
+/** The namespace that an object names, or the one that kubectl takes when it names none. */
+export function namespaceOf(value: unknown): string {
   const namespace = isRecord(value) && isRecord(value.metadata) ? value.metadata.namespace : undefined;
-  return `${typeof namespace === 'string' ? namespace : ''}/${titleOf(value)}`;
+  return typeof namespace === 'string' ? namespace : 'default';
 }
 
 function isOurs(value: unknown): boolean {

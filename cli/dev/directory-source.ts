@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, watch, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { type FSWatcher, watch } from 'chokidar';
 import { type CoalescingLoop, createCoalescingLoop, done } from '../../core/kube/controller.ts';
 import type { Clock } from '../../core/lib/clock.ts';
 import type { Logger } from '../../core/lib/log.ts';
@@ -15,7 +17,8 @@ import { type PlacedProblem, readWorkspace } from './workspace.ts';
 
 /** What became of one reading of the folder. */
 export type Reading =
-  | { readonly type: 'refused'; readonly problems: readonly PlacedProblem[] }
+  /** `servesOn`: an earlier reading is in force. */
+  | { readonly type: 'refused'; readonly problems: readonly PlacedProblem[]; readonly servesOn: boolean }
   | { readonly type: 'applied'; readonly report: Report; readonly revision: string; readonly changed: boolean };
 
 export interface DirectorySourceOptions {
@@ -34,28 +37,29 @@ export interface DirectorySourceOptions {
  * in force. `start` rejects with a RefusedFolder when the first reading is refused.
  */
 export function createDirectorySource(options: DirectorySourceOptions): ConfigSource {
-  const stopping = new AbortController();
-  let watching: Promise<void> = Promise.resolve();
+  let watcher: FSWatcher | undefined;
   let loop: CoalescingLoop | undefined;
+  const stop = async () => {
+    await watcher?.close();
+    await loop?.stop();
+  };
   return {
     start: async (apply) => {
       const reader = await createReader(options, apply);
-      const first = await reader();
-      options.onReading(first);
-      if (first.type === 'refused') throw new RefusedFolder(options.folder);
       const run = async (signal: AbortSignal) => {
         await sleep(settleMs, signal);
         if (!signal.aborted) options.onReading(await reader());
         return done;
       };
       loop = createCoalescingLoop({ name: 'folder', run, log: options.log });
-      loop.start();
-      watching = watchFolder(options, loop.trigger, stopping.signal);
+      watcher = await watchFolder(options, loop.trigger);
+      const first = await reader();
+      options.onReading(first);
+      if (first.type === 'applied') return loop.start();
+      await stop();
+      throw new RefusedFolder(options.folder);
     },
-    stop: async () => {
-      stopping.abort();
-      await Promise.all([watching, loop?.stop()]);
-    },
+    stop,
   };
 }
 
@@ -83,7 +87,7 @@ async function createReader(
 
   return async () => {
     const { resources, refused } = await readWorkspace([folder], identities);
-    if (refused.length > 0) return { type: 'refused', problems: refused };
+    if (refused.length > 0) return { type: 'refused', problems: refused, servesOn: applied !== '' };
     const compilation = compile(resources, published);
     const { revision } = encodeSnapshot(compilation.content);
     const changed = revision !== applied;
@@ -106,13 +110,19 @@ function credentialsOf(compilation: Compilation, before: ReadonlyMap<string, str
   return new Map(values.filter((entry): entry is readonly [string, string] => entry[1] !== undefined));
 }
 
-async function watchFolder({ folder, log }: DirectorySourceOptions, changed: () => void, signal: AbortSignal) {
-  try {
-    for await (const _ of watch(folder, { recursive: true, signal })) changed();
-  } catch (error) {
-    if (!signal.aborted) log.error({ err: error, folder }, 'the folder is no longer watched; start again to see edits');
-  }
+/** Hears of files however they are saved: in place, by a rename over the old one, or made anew. */
+async function watchFolder({ folder, log }: DirectorySourceOptions, changed: () => void): Promise<FSWatcher> {
+  const watcher = watch(folder, { ignoreInitial: true });
+  watcher.on('all', changed);
+  watcher.on('error', (error) => {
+    log.error({ err: error, folder }, 'the folder is not watched completely; start again to see every edit');
+  });
+  await once(watcher, 'ready', { signal: AbortSignal.timeout(readyBudgetMs) });
+  return watcher;
 }
+
+/** A folder is walked once before its changes are heard of. */
+const readyBudgetMs = 10_000;
 
 interface Kept extends Published {
   readonly sequence: number;

@@ -5,9 +5,13 @@ import type { PlacedProblem } from './workspace.ts';
 
 /** What is served, as three tables like those of `kubectl get`, and below them what the conditions complain of. */
 export function formatSummary(report: Report): string {
-  const tables = [agentTable(report), routeTable(report), jobTable(report)].filter((table) => table !== '');
-  const complaints = report.objects.flatMap(complaintsOf);
-  return [...tables, ...(complaints.length > 0 ? [complaints.join('')] : [])].join('\n');
+  const tables = [agentTable(report), routeTable(report), jobTable(report)];
+  return [...tables, formatComplaints(report)].filter((part) => part !== '').join('\n');
+}
+
+/** One line for each condition that a person should read. */
+export function formatComplaints(report: Report): string {
+  return report.objects.flatMap(complaintsOf).join('');
 }
 
 /** One line a problem: `file:line: Kind/name: field: message; cure`. */
@@ -57,7 +61,7 @@ function jobTable({ objects }: Report): string {
 }
 
 function readiness({ verdicts }: ObjectReport): string {
-  return verdicts.some(({ type, status }) => status === 'False' && type !== 'Limited') ? 'False' : 'True';
+  return verdicts.some(({ status }) => status === 'False') ? 'False' : 'True';
 }
 
 /** Conditions a person should read: those that are False, and those that are there only when something is amiss. */

@@ -1,11 +1,11 @@
 import type { KubeObject } from '../../core/kube/types.ts';
 import type { Kind } from '../../crds/common.ts';
-import { isRecord, type Problem } from '../../crds/problem.ts';
+import type { Problem } from '../../crds/problem.ts';
 import { verdict } from '../../crds/verdict.ts';
 import { declare, declareConfigMap, declareSecret } from '../../operator/declare.ts';
 import type { Resources } from '../../operator/resources.ts';
 import { dataObjectProblems } from '../data-objects.ts';
-import { type Manifest, readManifests } from '../manifests.ts';
+import { type Manifest, namespaceOf, readManifests, titleOf } from '../manifests.ts';
 import type { Identities } from './identity.ts';
 
 /** What a folder of manifests declares, as the operator would have it from an API server, or why it cannot be read. */
@@ -20,7 +20,7 @@ export interface PlacedProblem extends Problem {
   readonly file: string;
   /** From 1. */
   readonly line: number;
-  /** `Route/engineering`; '' when the document does not say. */
+  /** `Route/engineering`; '' when a whole file is meant. */
   readonly object: string;
 }
 
@@ -90,17 +90,5 @@ function secretData(secret: KubeObject & { data?: Record<string, string>; string
 }
 
 function placed(document: Manifest, problem: Problem): PlacedProblem {
-  return { ...problem, file: document.file, line: document.lineOf(problem.path), object: objectName(document.value) };
-}
-
-/** `Kind/name`. */
-function objectName(value: unknown): string {
-  if (!isRecord(value)) return '';
-  const name = isRecord(value.metadata) ? value.metadata.name : undefined;
-  return `${String(value.kind ?? '')}/${String(name ?? '')}`;
-}
-
-function namespaceOf(value: unknown): string {
-  const namespace = isRecord(value) && isRecord(value.metadata) ? value.metadata.namespace : undefined;
-  return typeof namespace === 'string' ? namespace : 'default';
+  return { ...problem, file: document.file, line: document.lineOf(problem.path), object: titleOf(document.value) };
 }

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -31,7 +31,7 @@ afterAll(async () => {
 
 describe('the quick start', () => {
   it('npm start serves the example', () => {
-    expect(packageJson.scripts.start).toBe('node cli/main.ts dev examples/quickstart');
+    expect(packageJson.scripts.start).toBe('exec node cli/main.ts dev examples/quickstart');
   });
 
   it('the README has three requests to try', () => {
@@ -69,6 +69,20 @@ describe('the quick start', () => {
     await editRoutes((text) => text.replace('chatId: engineering', 'chatId: design'));
     await waitFor('the chat "design" to reach the coder', async () => (await agentOf('design')) === 'coder');
     expect(await agentOf('engineering')).toBe('concierge');
+  });
+
+  it('a file that editors save by renaming is followed again and again, and so are new and deleted files', async () => {
+    const route = (chat: string) =>
+      `{apiVersion: talaria.dev/v1alpha1, kind: Route, metadata: {name: extra}, spec: {rules: [{name: r, matches: [{chatId: ${chat}}], agentRefs: [{name: reporter}]}]}}`;
+    const file = path.join(folder, 'quickstart/teams/extra.yaml');
+    await mkdir(path.dirname(file));
+    for (const chat of ['one', 'two', 'three']) {
+      await writeFile(`${file}~`, route(chat));
+      await rename(`${file}~`, file);
+      await waitFor(`the chat "${chat}" to reach the reporter`, async () => (await agentOf(chat)) === 'reporter');
+    }
+    await rm(file);
+    await waitFor('the deleted route to be gone', async () => (await agentOf('three')) === 'concierge');
   });
 
   it('a broken edit is reported with file, line and cure, and the last good revision goes on serving', async () => {

@@ -47,10 +47,26 @@ describe('talaria explain', () => {
     expect(stderr).toContain('chatId');
   });
 
-  it('refuses an unknown output format with the ones there are', async () => {
-    const { code, stderr } = await explain(quickstart, '-o', 'xml');
+  it('a Route that is not accepted is named on stderr, and the exit code tells', async () => {
+    await writeFile(
+      path.join(folder, 'route.yaml'),
+      routeTo('main').replace('chatId: c1', 'expression: chatID == "c1"'),
+    );
+    await writeFile(path.join(folder, 'agent.yaml'), defaultAgent);
+    const { code, stdout, stderr } = await explain(folder, '--chat-id', 'c1');
+    expect(code).toBe(1);
+    expect(stdout).toContain('Agent "main" would answer');
+    expect(stderr).toMatch(/Route\/r: Accepted \(InvalidExpression\)/);
+  });
+
+  it.each([
+    [['-o', 'xml'], 'text, json'],
+    [['--platform', 'telegrm'], 'telegram'],
+    [['--chat-type', 'room'], 'direct, group, channel'],
+  ])('refuses %j with the values there are', async (args, values) => {
+    const { code, stderr } = await explain(quickstart, ...args);
     expect(code).not.toBe(0);
-    expect(stderr).toContain('text or json');
+    expect(stderr).toContain(values);
   });
 });
 
