@@ -29,6 +29,8 @@ export type ModelBehaviour =
   | { readonly kind: 'stall'; readonly raw: string }
   /** Breaks the connection, after this much of the answer's stream when given. */
   | { readonly kind: 'reset'; readonly text?: string }
+  /** Breaks the connection after these bytes of an answer that is no stream. */
+  | { readonly kind: 'reset'; readonly whole: string }
   /** Sends these bytes as they are. */
   | { readonly kind: 'raw'; readonly contentType: string; readonly pieces: readonly (string | Buffer)[] };
 
@@ -97,6 +99,11 @@ async function behave(behaviour: ModelBehaviour, request: ModelRequest, response
         'raw' in behaviour ? behaviour.raw : deltas(request, behaviour.text),
       );
     case 'reset':
+      if ('whole' in behaviour) {
+        response.writeHead(200, { 'content-type': 'application/json', 'content-length': 1_000 });
+        response.write(behaviour.whole, () => response.destroy());
+        return;
+      }
       if (behaviour.text === undefined) return void response.destroy();
       startStream(response, request).write(deltas(request, behaviour.text), () => response.destroy());
       return;

@@ -19,8 +19,8 @@ export interface Credentials {
 /** Opens the models of agents over kept connections. */
 export interface Models {
   /**
-   * A call that tries the Agent's model and then its fallbacks, each with its own retries and its own key, until the first
-   * token came. Throws TalariaError `agent_not_ready` at once when the Agent's own model cannot be used at all.
+   * A call that tries the Agent's model and then its fallbacks, each with its own retries and its own key, until anything of
+   * an answer came: what is paid for is never asked for twice. Throws TalariaError `agent_not_ready` at once when the Agent's own model cannot be used at all.
    */
   readonly forAgent: (agent: AgentEntry, credentials: Credentials) => (call: ModelCall) => Promise<TurnResult>;
   /** Breaks the open calls and closes the connections. */
@@ -51,7 +51,7 @@ async function callInOrder(
   call: ModelCall,
   open: (settings: OneModel) => ModelClient,
 ): Promise<TurnResult> {
-  const tracked = trackFirstToken(call);
+  const tracked = trackAnswer(call);
   const failures: unknown[] = [];
   for (const settings of [agent.model, ...agent.model.fallbacks]) {
     try {
@@ -96,15 +96,13 @@ interface TrackedCall extends ModelCall {
   readonly began: () => boolean;
 }
 
-function trackFirstToken(call: ModelCall): TrackedCall {
-  const { onDelta } = call;
+function trackAnswer(call: ModelCall): TrackedCall {
   let began = false;
-  if (!onDelta) return { ...call, began: () => began };
-  const track = (text: string) => {
+  const onAnswer = () => {
     began = true;
-    return onDelta(text);
+    call.onAnswer?.();
   };
-  return { ...call, onDelta: track, began: () => began };
+  return { ...call, onAnswer, began: () => began };
 }
 
 async function withRetries(client: ModelClient, settings: OneModel, call: TrackedCall): Promise<TurnResult> {

@@ -76,6 +76,7 @@ function createReader(call: ModelCall): Reader {
       if (streamed && status === 200) stream = createStreamReader(call);
     },
     onData: (bytes) => {
+      if (head.status === 200) call.onAnswer?.();
       received += bytes.byteLength;
       if (received > maxAnswerBytes) throw tooLarge();
       if (stream) return stream.take(bytes);
@@ -117,7 +118,7 @@ function createStreamReader({ onDelta }: ModelCall): StreamReader {
     isDone: () => done,
     result: () => {
       if (answer.finishReason !== '') return answer;
-      throw new ModelError('the model server ended its answer before it was complete', { retryable: true });
+      throw new ModelError('the model server ended its answer before it was complete', { retryable: false });
     },
   };
 }

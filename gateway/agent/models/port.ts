@@ -47,6 +47,8 @@ export interface ModelCall {
   readonly signal: AbortSignal;
   /** Takes the text as it comes; the next piece waits until it resolves. Absent: the answer is wanted whole. */
   readonly onDelta?: ((text: string) => void | Promise<void>) | undefined;
+  /** Called as soon as anything of an answer came, and perhaps again: from here on it is paid for. */
+  readonly onAnswer?: (() => void) | undefined;
 }
 
 /** One model of one provider. `complete` throws ModelError, or the signal's reason once it is aborted. */
@@ -54,7 +56,7 @@ export interface ModelClient {
   readonly complete: (call: ModelCall) => Promise<TurnResult>;
 }
 
-/** A failed model call. `retryable`: no token came and the same call may succeed. The message holds no secret. */
+/** A failed model call. `retryable`: nothing of an answer came and the same call may succeed. The message holds no secret. */
 export class ModelError extends Error {
   readonly retryable: boolean;
   /** How long the provider asked to wait. */

@@ -74,5 +74,5 @@ function garbage(why: string): ModelError {
 
 function reportedFailure(error: JsonObject): ModelError {
   const code = typeof error.code === 'string' ? ` (${error.code.slice(0, 64)})` : '';
-  return new ModelError(`the model server reported a failure inside its answer${code}`, { retryable: true });
+  return new ModelError(`the model server reported a failure inside its answer${code}`, { retryable: false });
 }

@@ -39,7 +39,9 @@ export function startReplica({ url, name, table, ...options }: ReplicaOptions): 
   const log = options.log ?? createLogger(name, process.env.TEST_LOG_LEVEL ?? 'silent');
   const clock = systemClock;
   const database = createDatabase({ url, directUrl: url, log });
-  const models = createModels({ egress: createEgressPolicy({ kind: 'models', allow: [], privateNetworks: true }) });
+  const models = createModels({
+    egress: createEgressPolicy({ kind: 'models', allow: ['127.0.0.0/8'], privateNetworks: true }),
+  });
   const registry = new Registry();
   const statuses = new Map<string, JobStatus>();
   let current = table;

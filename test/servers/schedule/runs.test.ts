@@ -2,8 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TalariaError } from '../../../core/lib/errors.ts';
 import type { JobEntry } from '../../../core/snapshot/schema.ts';
 import type { RunTurn } from '../../../gateway/agent/turn.ts';
+import { startMockModel } from '../../harness/mock-model.ts';
 import { waitFor } from '../../harness/wait-for.ts';
-import { jobEntry, tableOf } from './entries.ts';
+import { agentEntry, jobEntry, tableOf } from './entries.ts';
 import { runsOf, runsWith, seen } from './observe.ts';
 import { type Replica, type ReplicaOptions, startReplica } from './replica.ts';
 import { createState, type TestState } from './state.ts';
@@ -113,6 +114,20 @@ describe('a run that fails', () => {
     );
     expect(healthy).toMatchObject({ type: 'Healthy', status: 'False' });
     expect(replica.statuses.get('quiet')).toMatchObject({ consecutiveFailures: 1 });
+  });
+
+  it('in the middle of the model’s answer asks no model again', async () => {
+    const mock = await startMockModel();
+    mock.always({ kind: 'reset', text: 'half' });
+    const model = { ...agentEntry('clerk').model, provider: 'openai-compatible', baseURL: mock.baseURL } as const;
+    const clerk = agentEntry('clerk', { model: { ...model, maxRetries: 2, fallbacks: [model] } });
+    const job = quiet({ retry: { maxAttempts: 3, backoffSeconds: 1 } });
+    const replica = await start(job);
+    replica.swap(await tableOf({ sequence: 2, agents: [clerk], jobs: [{ ...job, runAt: 'now' }] }));
+    const [run] = await runsWith(state, 'quiet', 1, 'failed');
+    expect(run).toMatchObject({ attempt: 1, error_code: 'model_failed' });
+    expect(mock.requests).toHaveLength(1);
+    await mock.stop();
   });
 
   it('by taking longer than timeoutSeconds says so', async () => {

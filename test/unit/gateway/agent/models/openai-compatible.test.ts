@@ -230,6 +230,29 @@ describe('retries and fallbacks', () => {
     expect(other.requests).toEqual([]);
   });
 
+  it.each([
+    ['breaks off in the middle', { kind: 'reset', whole: '{"choices":[{"message":{"content":"ha' }],
+    ['is a stream, although none was asked for, and breaks off', { kind: 'reset', text: 'half' }],
+    [
+      'is a stream that ends early',
+      { kind: 'raw', contentType: 'text/event-stream', pieces: ['data: {"choices":[{"delta":{"content":"a"}}]}\n\n'] },
+    ],
+    ['breaks off before its first word', { kind: 'reset', text: '' }],
+    ['cannot be read', { kind: 'raw', contentType: 'application/json', pieces: ['<html>oops</html>'] }],
+  ] as const)('never asks twice for a whole answer that %s', async (_what, behaviour) => {
+    const before = [mock.requests.length, other.requests.length];
+    mock.next(behaviour);
+    await expect(call({ maxRetries: 2, fallbacks: [fallback()] })).rejects.toThrow();
+    expect([mock.requests.length, other.requests.length]).toEqual([(before[0] ?? 0) + 1, before[1]]);
+  });
+
+  it('never asks the fallback for an answer that began and did not end in time', async () => {
+    const before = other.requests.length;
+    mock.next({ kind: 'stall', text: 'half' });
+    await expect(call({ timeoutSeconds: 1, fallbacks: [fallback()] })).rejects.toThrow(/within 1 s/);
+    expect(other.requests.length).toBe(before);
+  });
+
   it.each([400, 401, 404, 422])('does not repeat status %d', async (status) => {
     const before = mock.requests.length;
     mock.next({ kind: 'fail', status });
