@@ -129,7 +129,7 @@ function serverArguments(data: string, port: number, durable: boolean): string[]
 
 /**
  * As root: the command under another account, which may pass every folder (the project may lie below a folder that
- * only root can enter, such as /root) and has no other right.
+ * only root can enter) and has no other right.
  */
 function asAccount(
   account: Account | undefined,

@@ -43,8 +43,17 @@ export interface Resolution extends Choice {
 }
 
 /**
- * Finds the one agent for a message, or refuses. The steps are those of "Resolve" in the gateway's design: the first that
- * hits decides, and nothing is tried after a refusal. Pure but for `random`.
+ * Finds the one agent for a message, or refuses. The first step that hits decides, and nothing is tried after a refusal:
+ *
+ * 1. the agent of the session, run or response that the request names;
+ * 2. `model: talaria/<name>`: that Agent;
+ * 3. the winning rule, when it names `model`;
+ * 4. a bare `model` that is the name of an Agent, present or retired; a conflict when a winning rule names another;
+ * 5. the winning rule; an expression that fails counts as matched and refuses;
+ * 6. nothing matched: the Agent whose own key or account it is, else the default Agent;
+ * 7. the chosen Agent must be in the principal's set, and must serve.
+ *
+ * Pure but for `random`.
  */
 export function resolve(table: RouteTable, query: ResolveQuery): Resolution | Refusal {
   return byBinding(table, query) ?? byPrefixedModel(table, query) ?? byRules(table, query) ?? withoutRule(table, query);
