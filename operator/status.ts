@@ -1,5 +1,5 @@
 import { after, type Controller, createController, done, type Outcome } from '../core/kube/controller.ts';
-import { hasStatus } from '../core/kube/kube-error.ts';
+import { hasStatus, isConflict } from '../core/kube/kube-error.ts';
 import { agents, cronJobs, routes } from '../core/kube/resources.ts';
 import type { KubeClient, KubeObject } from '../core/kube/types.ts';
 import { canonicalJson } from '../core/lib/json.ts';
@@ -44,6 +44,8 @@ const workers = 8;
  * most changes need one write, and Ready does not run ahead of what is served.
  */
 const usualAcknowledgementMs = 150;
+/** The watch brings what was written meanwhile and starts the next look; this is for when it brought it before. */
+const conflictRetryMs = 1_000;
 
 const resources = { Agent: agents, Route: routes, CronJob: cronJobs };
 const ownedFields: Readonly<Record<Kind, readonly string[]>> = {
@@ -88,21 +90,30 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
     if (isEqual(report.kind, stored, status)) return done;
     const youngMs = usualAcknowledgementMs - ledger.ageMs(report.uid);
     if (programming === 'awaited' && youngMs > 0) return after(youngMs);
-    await write(report, status);
+    const instead = await write(report, stored, status);
+    if (instead !== undefined) return instead;
     events.conditionsChanged(report, before, status.conditions);
     return done;
   };
 
-  /** The uid makes the write fail when somebody deleted the object and made another of the same name. */
-  const write = async ({ kind, name, uid }: ObjectReport, status: OperatorStatus): Promise<void> => {
+  /**
+   * Gives what to do instead when the object is not as it was looked at. Only the resourceVersion tells: the API server
+   * ignores a uid here, and the object may have been deleted and made anew. Gateways write to the status too.
+   */
+  const write = async (report: ObjectReport, looked: Stored, status: OperatorStatus): Promise<Outcome | undefined> => {
+    const { kind, name, uid } = report;
+    const { resourceVersion = '' } = looked.metadata;
     options.demandLeadership();
     try {
-      const answer = await client.applyStatus<Stored>(resources[kind], { metadata: { name, uid }, status });
+      const answer = await client.applyStatus<Stored>(resources[kind], { metadata: { name, resourceVersion }, status });
       written.set(uid, answer);
       options.onWrite(kind);
+      return undefined;
     } catch (error) {
-      if (!hasStatus(error, 404) && !hasStatus(error, 409)) throw error;
+      if (isConflict(error)) return after(conflictRetryMs);
+      if (!hasStatus(error, 404)) throw error;
       log.debug({ err: error, object: keyOf(kind, name) }, 'the object of a status is gone');
+      return done;
     }
   };
 
