@@ -87,9 +87,9 @@ async function measureDue({ database, rows }: Bench, count: number): Promise<voi
 
 const idleRows = `
   insert into cron_jobs (uid, name, agent, generation, sequence, entry_hash, schedule, anchor, decided_to, next_start,
-    suspended, on_delete)
+    suspended, on_delete, history_limit)
   select 'idle-' || i, 'idle-' || i, 'clerk', 1, 2, '', '{}', now(), now(), now() + make_interval(days => 1, secs => i),
-    false, 'Finish'
+    false, 'Finish', 50
   from generate_series(1, $1) i`;
 
 const decisionDelays = `

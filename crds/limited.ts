@@ -37,7 +37,6 @@ export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
     { field: 'spec.deliver[].account' },
     { field: 'spec.onFailure.deliver[].account' },
     { field: 'spec.contextFrom' },
-    { field: 'spec.runsHistoryLimit' },
   ],
 };
 

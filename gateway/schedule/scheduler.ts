@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import type { Clock } from '../../core/lib/clock.ts';
+import { newId } from '../../core/lib/id.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import { sleep } from '../../core/lib/sleep.ts';
 import type { JobStatusSink } from '../config/source.ts';
@@ -8,6 +9,8 @@ import type { Database } from '../db/pool.ts';
 import { quietly } from '../runs/quietly.ts';
 import { countGapSlice } from './count-gaps.ts';
 import { addScheduleMetrics } from './metrics.ts';
+import { holdLease } from './named-lease.ts';
+import { pruneOnce } from './prune.ts';
 import { createStatusWriter } from './status-writer.ts';
 import { createTicker } from './ticker.ts';
 import { createJobUpserter } from './upsert.ts';
@@ -32,17 +35,20 @@ export interface SchedulerOptions {
 }
 
 const countEveryMs = 1_000;
+const pruneEveryMs = 60_000;
+const pruneLease = { name: 'prune', seconds: 120 };
 /** Slices of gaps that are counted in one go, with a pause for others after each. */
 const slicesInARow = 5;
 
-/** Makes a Scheduler: the ticker, the counting of gaps, the writer of statuses and the metrics. */
+/** Makes a Scheduler: the ticker, the counting of gaps, the pruning, the writer of statuses and the metrics. */
 export function createScheduler(options: SchedulerOptions): Scheduler {
   const { database, jobStatus, log, clock, registry } = options;
   const upserter = createJobUpserter({ database, log });
   const ticker = createTicker({ ...options, upserter });
   const statuses = createStatusWriter({ ...options, sink: jobStatus });
   const stopping = new AbortController();
-  let counting: Promise<void> | undefined;
+  const self = newId();
+  const loops: Promise<void>[] = [];
   addScheduleMetrics(registry, { database, clock, tickAgeMs: ticker.ageMs });
 
   const count = async (): Promise<void> => {
@@ -56,15 +62,26 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     }
   };
 
+  const prune = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await sleep(pruneEveryMs, stopping.signal);
+      await quietly(log, async () => {
+        if (!(await holdLease(database, pruneLease.name, self, pruneLease.seconds))) return;
+        for (let more = true; more && !stopping.signal.aborted; ) more = await pruneOnce(database);
+      });
+    }
+  };
+
   return {
     start: () => {
+      if (loops.length > 0) return;
       ticker.start();
       statuses.start();
-      counting ??= count();
+      loops.push(count(), prune());
     },
     stop: async () => {
       stopping.abort();
-      await Promise.all([ticker.stop(), statuses.stop(), counting]);
+      await Promise.all([ticker.stop(), statuses.stop(), ...loops]);
     },
   };
 }

@@ -8,6 +8,7 @@ import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { quietly } from '../runs/quietly.ts';
 import { type PendingStatus, readPendingStatuses } from './job-facts.ts';
+import { giveLeaseBack, holdLease } from './named-lease.ts';
 import { buildStatus, healthyReason } from './status.ts';
 
 /** Writes the gateways' part of the status of CronJobs. */
@@ -57,7 +58,7 @@ export function createStatusWriter({ database, sink, table, mayWork, clock, log 
   };
 
   const look = async (): Promise<void> => {
-    if (!mayWork() || !(await holdLease(database, self))) return;
+    if (!mayWork() || !(await holdLease(database, leaseName, self, leaseSeconds))) return;
     const pending = await readPendingStatuses(database, limits);
     // One that is not in the snapshot was deleted, and its name may be another's now.
     await Promise.all(pending.filter(({ uid }) => table()?.jobs.has(uid)).map(write));
@@ -68,7 +69,7 @@ export function createStatusWriter({ database, sink, table, mayWork, clock, log 
       await quietly(log, look);
       await sleep(lookEveryMs, stopping.signal);
     }
-    await quietly(log, () => database.query('delete from leases where name = $1 and worker = $2', [leaseName, self]));
+    await quietly(log, () => giveLeaseBack(database, leaseName, self));
   };
 
   return {
@@ -81,17 +82,6 @@ export function createStatusWriter({ database, sink, table, mayWork, clock, log 
     },
   };
 }
-
-async function holdLease(database: Database, self: string): Promise<boolean> {
-  const { rowCount } = await database.prepared('hold-lease', leaseStatement, [leaseName, self, leaseSeconds]);
-  return rowCount === 1;
-}
-
-const leaseStatement = `
-  insert into leases (name, worker, lease_until) values ($1, $2, talaria_now() + make_interval(secs => $3))
-  on conflict (name) do update set worker = excluded.worker, lease_until = excluded.lease_until
-  where leases.worker = excluded.worker or leases.lease_until <= talaria_now()
-  returning name`;
 
 const writtenStatement = `
   with job as (

@@ -144,20 +144,21 @@ function rowOf(plan: JobPlan, sequence: number) {
     suspended: entry.suspend,
     paused_reason: plan.pausedReason ?? null,
     on_delete: entry.onDelete,
+    history_limit: entry.runsHistoryLimit,
     run_at_seen: plan.runAtSeen,
   };
 }
 
 const rowShape = `(uid text, name text, agent text, generation bigint, sequence bigint, entry_hash text, schedule text,
   anchor timestamptz, decided_to timestamptz, next_start timestamptz, next_slot timestamptz, suspended boolean,
-  paused_reason text, on_delete text, run_at_seen text)`;
+  paused_reason text, on_delete text, history_limit integer, run_at_seen text)`;
 
 const upsertStatement = `
   with fresh as (
     insert into cron_jobs (uid, name, agent, generation, sequence, entry_hash, schedule, anchor, decided_to, next_start,
-      next_slot, suspended, paused_reason, on_delete, run_at_seen)
+      next_slot, suspended, paused_reason, on_delete, history_limit, run_at_seen)
     select uid, name, agent, generation, sequence, entry_hash, schedule, anchor, decided_to, next_start,
-      next_slot, suspended, paused_reason, on_delete, run_at_seen
+      next_slot, suspended, paused_reason, on_delete, history_limit, run_at_seen
     from jsonb_to_recordset($1) as f${rowShape}
     on conflict do nothing
     returning uid
@@ -167,7 +168,7 @@ const upsertStatement = `
     set name = k.name, agent = k.agent, generation = k.generation, sequence = k.sequence, entry_hash = k.entry_hash,
         schedule = k.schedule, anchor = k.anchor, decided_to = k.decided_to, next_start = k.next_start,
         next_slot = k.next_slot, suspended = k.suspended, paused_reason = k.paused_reason, on_delete = k.on_delete,
-        run_at_seen = k.run_at_seen, gone_at = null, status_version = j.status_version + 1, status_urgent = true
+        history_limit = k.history_limit, run_at_seen = k.run_at_seen, gone_at = null, status_version = j.status_version + 1, status_urgent = true
     from jsonb_to_recordset($2) as k${rowShape}
     where j.uid = k.uid and j.sequence < k.sequence
     returning j.uid

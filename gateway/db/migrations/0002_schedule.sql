@@ -21,6 +21,9 @@ create table cron_jobs (
   -- Failures: too many in a row, lifted by a new generation. Manual: by hand, lifted by hand.
   paused_reason text check (paused_reason in ('Failures', 'Manual')),
   on_delete text not null,
+  -- How many ended runs are kept; pruned_count is the started_count up to which that was seen to.
+  history_limit integer not null,
+  pruned_count bigint not null default 0,
   -- Newest value of the annotation talaria.dev/run-at that was recorded; last_run_at: the newest that was acted on.
   run_at_seen text not null default '',
   last_run_at text not null default '',
