@@ -67,6 +67,8 @@ describe('PostgreSQL is stopped and comes back', () => {
     mock.next({ kind: 'answer', text: 'paid for', delayMs: 600 });
     const turn = ask(gateway.url, { key: 'k', model: 'talaria/remote', headers: { 'x-talaria-session-id': 'mine' } });
     await waitFor('the model to be asked', () => mock.requests.length > 0);
+    // A begin is committed asynchronously: a crash may lose the last moments of it, and with it the turn.
+    await state.rows('checkpoint');
     await postgres.kill();
     const back = new Promise((resolve) => setTimeout(resolve, 2_000)).then(postgres.start);
     expect(await turn).toMatchObject({ status: 200, text: 'paid for' });
@@ -107,5 +109,28 @@ describe('a gateway that starts without PostgreSQL', () => {
     });
     await postgres.start();
     await storesAgain(second);
+  });
+
+  it('knows from its folder a name that was applied and deleted while the database was away, and stores it', async () => {
+    const first = await start({ stateDir: folder });
+    await storesAgain(first);
+    await postgres.kill();
+    await first.serve({ ...served(), agents: [...(served().agents ?? []), { name: 'brief' }] });
+    await first.serve(served());
+    await first.stop();
+    const second = await start({ stateDir: folder });
+    expect(await stateless(second)).toMatchObject({ status: 200, agent: 'main' });
+    expect(await ask(second.url, { key: 'k', model: 'brief' })).toMatchObject({
+      status: 404,
+      code: 'model_not_found',
+    });
+    await postgres.start();
+    await waitFor(
+      'the database to know the name as gone',
+      async () =>
+        (await state.rows(`select 1 from agents where name = 'brief' and gone_at is not null`).catch(() => []))
+          .length === 1,
+      { timeoutMs: 30_000 },
+    );
   });
 });
