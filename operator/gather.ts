@@ -15,11 +15,11 @@ export function createGather(watch: Pick<Watch, 'declared' | 'secrets' | 'config
   const secrets = keeper(async (raw: Secret) => declareSecret(raw), hasSameData);
   const configMaps = keeper(async (raw: ConfigMap) => declareConfigMap(raw), hasSameData);
   return async () => ({
-    agents: await agents(present(watch.declared.Agent.list())),
-    routes: await routes(present(watch.declared.Route.list())),
-    cronJobs: await cronJobs(present(watch.declared.CronJob.list())),
-    secrets: await secrets(present(watch.secrets.list()).filter(({ metadata }) => !shardNames.includes(metadata.name))),
-    configMaps: await configMaps(present(watch.configMaps.list())),
+    agents: await agents(watch.declared.Agent.list()),
+    routes: await routes(watch.declared.Route.list()),
+    cronJobs: await cronJobs(watch.declared.CronJob.list()),
+    secrets: await secrets(watch.secrets.list().filter(({ metadata }) => !shardNames.includes(metadata.name))),
+    configMaps: await configMaps(watch.configMaps.list()),
   });
 }
 
@@ -41,27 +41,38 @@ export function hasSameData(before: Secret | ConfigMap, after: Secret | ConfigMa
   return essence(before) === essence(after);
 }
 
-/** What is being deleted is gone, however long a foreign finalizer holds it. */
-function present<T extends KubeObject>(objects: readonly T[]): readonly T[] {
-  return objects.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-}
-
-/** Makes a value of each object, and keeps it while the object is the same or means the same. */
+/**
+ * Makes a value of each object, and keeps it while the object is the same or means the same; while all of them are, it
+ * gives the same list. What is being deleted is gone, however long a foreign finalizer holds it.
+ */
 function keeper<V, T extends KubeObject = KubeObject>(
   make: (raw: T) => Promise<V>,
   meansTheSame: (before: T, after: T) => boolean,
 ): (objects: readonly T[]) => Promise<readonly V[]> {
-  let known: ReadonlyMap<string, { readonly raw: T; readonly value: V }> = new Map();
+  const known = new Map<string, { readonly raw: T; readonly value: V }>();
+  let values: readonly V[] = [];
   return async (objects) => {
-    const next = new Map<string, { readonly raw: T; readonly value: V }>();
+    let changed = false;
+    let count = 0;
     for (const raw of objects) {
-      const { name } = raw.metadata;
+      const { name, deletionTimestamp } = raw.metadata;
+      if (deletionTimestamp !== undefined) continue;
+      count += 1;
       const before = known.get(name);
-      if (before?.raw === raw) next.set(name, before);
-      else if (before !== undefined && meansTheSame(before.raw, raw)) next.set(name, { raw, value: before.value });
-      else next.set(name, { raw, value: await make(raw) });
+      if (before?.raw === raw) continue;
+      const same = before !== undefined && meansTheSame(before.raw, raw);
+      known.set(name, { raw, value: same ? before.value : await make(raw) });
+      changed ||= !same;
     }
-    known = next;
-    return [...next.values()].map(({ value }) => value);
+    if (known.size > count) forgetAllBut(objects);
+    else if (!changed) return values;
+    values = [...known.values()].map(({ value }) => value);
+    return values;
   };
+
+  function forgetAllBut(objects: readonly T[]): void {
+    const present = objects.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+    const names = new Set(present.map(({ metadata }) => metadata.name));
+    for (const name of known.keys()) if (!names.has(name)) known.delete(name);
+  }
 }

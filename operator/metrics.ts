@@ -7,8 +7,8 @@ export interface OperatorMetrics {
   readonly registry: Registry;
   /** 1 while this process leads, else 0. */
   readonly leading: Gauge;
-  /** Objects by `kind` and `accepted`. */
-  readonly objects: Gauge<'kind' | 'accepted'>;
+  /** What is counted, when somebody asks, by kind and by whether it is accepted. */
+  readonly countObjects: (objects: readonly ObjectReport[]) => void;
   /** From the start of a reconcile of the namespace to the end of its publish. */
   readonly reconcileSeconds: Histogram;
   /** Failed reconciles, by `controller`. */
@@ -34,15 +34,22 @@ export function createOperatorMetrics(): OperatorMetrics {
   const gauge = (name: string, help: string) => new Gauge({ name: `talaria_operator_${name}`, help, registers });
   const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
     new Counter({ name: `talaria_operator_${name}`, help, labelNames, registers });
+  let reported: readonly ObjectReport[] = [];
+  new Gauge({
+    name: 'talaria_operator_objects',
+    help: 'Agents, Routes and CronJobs, by whether their newest generation is accepted.',
+    labelNames: ['kind', 'accepted'],
+    registers,
+    collect() {
+      for (const { labels, count } of countObjects(reported)) this.set(labels, count);
+    },
+  });
   return {
     registry,
     leading: gauge('leading', 'Whether this process leads.'),
-    objects: new Gauge({
-      name: 'talaria_operator_objects',
-      help: 'Agents, Routes and CronJobs, by whether their newest generation is accepted.',
-      labelNames: ['kind', 'accepted'],
-      registers,
-    }),
+    countObjects: (objects) => {
+      reported = objects;
+    },
     reconcileSeconds: new Histogram({
       name: 'talaria_operator_reconcile_seconds',
       help: 'Time from the start of a reconcile of the namespace until its snapshot is published.',
@@ -64,17 +71,20 @@ export function createOperatorMetrics(): OperatorMetrics {
   };
 }
 
-/** Counts objects by kind and by whether their newest generation is accepted. */
-export function countObjects(metrics: Pick<OperatorMetrics, 'objects'>, objects: readonly ObjectReport[]): void {
-  const counts = new Map<string, number>();
-  for (const { kind, verdicts } of objects) {
-    const accepted = verdicts.some(({ type, status }) => type === 'Accepted' && status === 'True');
-    const labels = `${kind} ${accepted}`;
-    counts.set(labels, (counts.get(labels) ?? 0) + 1);
-  }
-  for (const kind of Object.keys(kinds)) {
-    for (const accepted of ['true', 'false']) {
-      metrics.objects.set({ kind, accepted }, counts.get(`${kind} ${accepted}`) ?? 0);
-    }
-  }
+/** Objects by kind and by whether their newest generation is accepted. */
+function countObjects(
+  objects: readonly ObjectReport[],
+): readonly { readonly labels: ObjectLabels; readonly count: number }[] {
+  return Object.keys(kinds).flatMap((kind) => {
+    const ofKind = objects.filter((report) => report.kind === kind);
+    const accepted = ofKind.filter(({ verdicts }) =>
+      verdicts.some(({ type, status }) => type === 'Accepted' && status === 'True'),
+    );
+    return [
+      { labels: { kind, accepted: 'true' }, count: accepted.length },
+      { labels: { kind, accepted: 'false' }, count: ofKind.length - accepted.length },
+    ];
+  });
 }
+
+type ObjectLabels = Record<'kind' | 'accepted', string>;

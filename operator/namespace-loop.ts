@@ -7,11 +7,10 @@ import type { ProgrammingLedger } from './programming.ts';
 import type { Publication, Publisher } from './publish.ts';
 import type { Resources } from './resources.ts';
 import type { WantedCredential } from './translate/candidate.ts';
-import { compile } from './translate/compile.ts';
+import { type Compilation, compile } from './translate/compile.ts';
 import type { Published } from './translate/published.ts';
-import { type Report, report } from './translate/report.ts';
 
-/** One pass over the namespace: gather, translate, publish, and only then say what there is to say about each object. */
+/** One pass over the namespace: gather, compile, publish. What is to be said about each object comes later. */
 export interface NamespaceLoop {
   readonly run: (signal: AbortSignal) => Promise<Outcome>;
   /** What this process has published or found published; undefined before the first pass. */
@@ -32,7 +31,8 @@ export interface NamespaceLoopOptions {
   readonly confirmLeadership: () => Promise<void>;
   /** Called after each publish, also when it had nothing to write; `publication` still gives what was before. */
   readonly onPublished: (publication: Publication, startedAt: number) => void;
-  readonly onReport: (report: Report) => void;
+  /** What was decided about each object, after each publish. */
+  readonly onCompiled: (compilation: Compilation) => void;
   readonly monotonic: () => number;
   readonly log: Logger;
 }
@@ -67,7 +67,7 @@ export function createNamespaceLoop(options: NamespaceLoopOptions): NamespaceLoo
     ledger.published(content, current.sequence);
     options.onPublished(current, startedAt);
     publication = current;
-    options.onReport(report(compilation));
+    options.onCompiled(compilation);
     await prune(credentials, current.sequence);
   };
 

@@ -1,4 +1,4 @@
-import { createCoalescingLoop } from '../core/kube/controller.ts';
+import { createCoalescingLoop, createController, done } from '../core/kube/controller.ts';
 import type { LeaderTiming } from '../core/kube/leader.ts';
 import type { Change } from '../core/kube/object-store.ts';
 import { type ConfigMap, type Lease, leases, type Secret } from '../core/kube/resources.ts';
@@ -10,12 +10,14 @@ import { createCredentialShards, shardNames } from './credentials.ts';
 import { createEventRecorder } from './events.ts';
 import { createGather, hasSameData, isUnchanged } from './gather.ts';
 import { createLeadership, leaseName } from './leadership.ts';
-import { countObjects, type OperatorMetrics } from './metrics.ts';
+import type { OperatorMetrics } from './metrics.ts';
 import { createNamespaceLoop } from './namespace-loop.ts';
 import { deploymentOwner } from './owner.ts';
 import { createProgrammingLedger } from './programming.ts';
 import { createPublisher, snapshotNames } from './publish.ts';
 import { createStatusWriter } from './status.ts';
+import type { Compilation } from './translate/compile.ts';
+import { report } from './translate/report.ts';
 import { createWatch } from './watch.ts';
 
 /** The operator of one namespace. Any number of them may run; the one that holds the lease writes. */
@@ -44,11 +46,14 @@ export interface OperatorOptions {
 
 const tickMs = 1_000;
 const sweepMs = 60_000;
+/** Statuses wait for the gateways anyway, and during these the processor belongs to them. */
+const reportDelayMs = 100;
 
 export function createOperator(options: OperatorOptions): Operator {
   const { client, podName, metrics, onLost, log, clock } = options;
   const { monotonic } = clock;
   let ownerReferences: readonly OwnerReference[] = [];
+  let compiled: Compilation | undefined;
   let timers: readonly NodeJS.Timeout[] = [];
   /** Who holds the lease, as the watch saw it; '' when nobody does. */
   let leader = '';
@@ -56,6 +61,7 @@ export function createOperator(options: OperatorOptions): Operator {
   const lead = (): void => {
     metrics.leading.set(1);
     loop.start();
+    reporter.start();
     status.start();
     loop.trigger();
   };
@@ -105,6 +111,21 @@ export function createOperator(options: OperatorOptions): Operator {
     log,
   });
 
+  const reporter = createController({
+    name: 'report',
+    reconcile: async () => {
+      if (compiled === undefined) return done;
+      const { objects, keyFaults } = report(compiled);
+      status.report(objects);
+      events.keyFaults(keyFaults);
+      metrics.countObjects(objects);
+      metrics.gatewayKeysRejected.set(keyFaults.length);
+      return done;
+    },
+    onError: () => metrics.failures.inc({ controller: 'report' }),
+    log,
+  });
+
   const namespaceLoop = createNamespaceLoop({
     prepare: async (signal) => {
       await watch.whenSynced(signal);
@@ -121,11 +142,9 @@ export function createOperator(options: OperatorOptions): Operator {
       if (sequence !== namespaceLoop.publication()?.sequence) metrics.publications.inc();
       metrics.snapshotSequence.set(sequence);
     },
-    onReport: ({ objects, keyFaults }) => {
-      status.report(objects);
-      events.keyFaults(keyFaults);
-      countObjects(metrics, objects);
-      metrics.gatewayKeysRejected.set(keyFaults.length);
+    onCompiled: (compilation) => {
+      compiled = compilation;
+      reporter.addAfter('report', reportDelayMs);
     },
     monotonic,
     log,
@@ -167,7 +186,7 @@ export function createOperator(options: OperatorOptions): Operator {
     },
     stop: async () => {
       for (const timer of timers) clearInterval(timer);
-      await Promise.all([watch.stop(), loop.stop(), status.stop()]);
+      await Promise.all([watch.stop(), loop.stop(), reporter.stop(), status.stop()]);
       await leadership.stop();
       metrics.leading.set(0);
     },

@@ -21,18 +21,24 @@ export function createProgrammingLedger(
   acknowledgements: Pick<Acknowledgements, 'byAll' | 'byAny'>,
   monotonic: () => number,
 ): ProgrammingLedger {
-  let places: ReadonlyMap<string, Place> = new Map();
+  const places = new Map<string, Place>();
+
+  const forgetAllBut = (content: SnapshotContent): void => {
+    const uids = new Set(listsOf(content).flatMap((list) => list.map(({ uid }) => uid)));
+    for (const uid of places.keys()) if (!uids.has(uid)) places.delete(uid);
+  };
+
   return {
     published: (content, sequence) => {
-      const next = new Map<string, Place>();
       const at = monotonic();
-      for (const list of [content.agents, content.routes, content.jobs]) {
+      let count = 0;
+      for (const list of listsOf(content)) {
+        count += list.length;
         for (const entry of list) {
-          const before = places.get(entry.uid);
-          next.set(entry.uid, before?.entry === entry ? before : { entry, sequence, at });
+          if (places.get(entry.uid)?.entry !== entry) places.set(entry.uid, { entry, sequence, at });
         }
       }
-      places = next;
+      if (places.size > count) forgetAllBut(content);
     },
     of: (uid) => {
       const sequence = places.get(uid)?.sequence ?? Number.POSITIVE_INFINITY;
@@ -42,4 +48,8 @@ export function createProgrammingLedger(
     },
     ageMs: (uid) => monotonic() - (places.get(uid)?.at ?? Number.NEGATIVE_INFINITY),
   };
+}
+
+function listsOf({ agents, routes, jobs }: SnapshotContent): readonly (readonly { readonly uid: string }[])[] {
+  return [agents, routes, jobs];
 }

@@ -4,7 +4,7 @@ import { agents, cronJobs, routes } from '../core/kube/resources.ts';
 import type { KubeClient, KubeObject } from '../core/kube/types.ts';
 import { canonicalJson } from '../core/lib/json.ts';
 import type { Logger } from '../core/lib/log.ts';
-import { type Kind, kinds } from '../crds/common.ts';
+import type { Kind } from '../crds/common.ts';
 import type { EventRecorder } from './events.ts';
 import { type Condition, type OperatorStatus, objectStatus, operatorTypes } from './object-status.ts';
 import type { ProgrammingLedger } from './programming.ts';
@@ -60,7 +60,7 @@ interface Stored extends KubeObject {
 
 export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
   const { client, ledger, events, log } = options;
-  let reports: ReadonlyMap<string, ObjectReport> = new Map();
+  const reports = new Map<string, ObjectReport>();
   /** Objects whose present content is not acknowledged yet. */
   const waiting = new Set<string>();
   /** Our own last writes, until the watch has brought them: the stored copy is older than they are. */
@@ -112,7 +112,7 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
     } catch (error) {
       if (isConflict(error)) return after(conflictRetryMs);
       if (!hasStatus(error, 404)) throw error;
-      log.debug({ err: error, object: keyOf(kind, name) }, 'the object of a status is gone');
+      log.debug({ err: error, object: report.key }, 'the object of a status is gone');
       return done;
     }
   };
@@ -125,16 +125,26 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
     onError: options.onError,
   });
 
+  const forgetAllBut = (keys: ReadonlySet<string>): void => {
+    for (const [key, { uid }] of reports) {
+      if (keys.has(key)) continue;
+      reports.delete(key);
+      written.delete(uid);
+    }
+  };
+
   return {
     start: controller.start,
     stop: controller.stop,
     report: (objects) => {
-      const next = new Map(objects.map((object) => [keyOf(object.kind, object.name), object]));
-      for (const [key, object] of next) if (reports.get(key) !== object) controller.add(key);
-      for (const [key, { uid }] of reports) if (next.get(key)?.uid !== uid) written.delete(uid);
-      reports = next;
+      for (const object of objects) {
+        if (reports.get(object.key) === object) continue;
+        reports.set(object.key, object);
+        controller.add(object.key);
+      }
+      if (reports.size > objects.length) forgetAllBut(new Set(objects.map(({ key }) => key)));
     },
-    check: (kind, name) => controller.add(keyOf(kind, name)),
+    check: (kind, name) => controller.add(`${kind}/${name}`),
     checkAll: () => {
       for (const key of reports.keys()) controller.add(key);
     },
@@ -142,10 +152,6 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
       for (const key of waiting) controller.add(key);
     },
   };
-}
-
-function keyOf(kind: Kind, name: string): string {
-  return `${kinds[kind].plural}/${name}`;
 }
 
 function isEqual(kind: Kind, stored: Stored, status: OperatorStatus): boolean {

@@ -41,18 +41,19 @@ function allFit(
   limits: readonly number[],
   amountOf: (charge: Charge) => number,
 ): boolean {
-  const used = limits.map(() => 0);
-  const seen = limits.map(() => new Set<string>());
+  const used = new Float64Array(limits.length);
+  const seen = new Set<string>();
   for (const { wanted } of applicants) {
     for (const charge of wanted) {
       if (charge.shared !== undefined) {
-        if (seen[charge.budget]?.has(charge.shared)) continue;
-        seen[charge.budget]?.add(charge.shared);
+        const share = `${charge.budget} ${charge.shared}`;
+        if (seen.has(share)) continue;
+        seen.add(share);
       }
       used[charge.budget] = (used[charge.budget] ?? 0) + amountOf(charge);
     }
   }
-  return used.every((amount, budget) => amount <= (limits[budget] ?? 0));
+  return limits.every((limit, budget) => (used[budget] ?? 0) <= limit);
 }
 
 function admitOneByOne<A extends Applicant>(

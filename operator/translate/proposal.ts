@@ -9,6 +9,8 @@ export interface Proposal<D extends object, E extends Entry> extends Applicant {
   readonly declared: D;
   readonly choice: Choice<E>;
   readonly fallback: (lookups: SourceLookups) => Candidate<E>;
+  /** What was decided last time. */
+  readonly memory: { settled?: Settled<D, E> };
 }
 
 /** What was decided about one object. */
@@ -36,7 +38,7 @@ export function propose<D extends Pick<Applicant, 'uid' | 'name' | 'createdAt'>,
     const { uid, name, createdAt } = object;
     const wanted = chargesOf(choice.candidate);
     const fallback = (now: SourceLookups) => rules.fallback(object, now);
-    const proposal = { uid, name, createdAt, declared: object, choice, wanted, fallback };
+    const proposal = { uid, name, createdAt, declared: object, choice, wanted, fallback, memory: {} };
     proposals.set(object, proposal);
     return proposal;
   });
@@ -62,22 +64,20 @@ export function settle<D extends object, E extends Entry>(
   finish: (entry: E) => E,
 ): readonly Settled<D, E>[] {
   return proposed.map((proposal) => {
-    const { uid, declared, choice } = proposal;
+    const { uid, declared, choice, memory } = proposal;
     const candidate = granted(proposal, short, lookups);
     const entry = candidate.entry && finish(candidate.entry);
     const budget = short.get(uid);
     const rejection = choice.rejection ?? (budget === undefined ? undefined : shortage(budget));
-    const before = decisions.get(declared) as Settled<D, E> | undefined;
+    const before = memory.settled;
     if (before?.entry === entry && before?.candidate === candidate && before.rejection === rejection) return before;
     const about = candidate.entry === undefined ? choice.fresh : candidate;
-    const settled = { declared, entry, candidate, rejection, about };
-    decisions.set(declared, settled);
-    return settled;
+    memory.settled = { declared, entry, candidate, rejection, about };
+    return memory.settled;
   });
 }
 
 const proposals = new WeakMap<object, Proposal<object, Entry>>();
-const decisions = new WeakMap<object, Settled<object, Entry>>();
 
 /** The published entry when it says the same, so that an unchanged entry stays one object. */
 export function reused<E extends Entry>(entry: E, published: E | undefined): E {

@@ -15,6 +15,8 @@ import { acceptedVerdict, limitedVerdicts, resolvedRefsVerdict, shadowedVerdicts
 
 /** What translate says about one object; acknowledgements and times come to it later. */
 export interface ObjectReport {
+  /** `<kind>/<name>` */
+  readonly key: string;
   readonly kind: Kind;
   readonly name: string;
   readonly uid: string;
@@ -125,7 +127,7 @@ const jobReport = memoised((settled: Settled<Declared<CronJob>, JobEntry>, looku
 
 function aboutObject({ declared, entry }: Settled<Declared<unknown>, Entry>) {
   const { kind, name, uid, generation, suspend } = declared;
-  return { kind, name, uid, generation, entry, suspended: suspend };
+  return { key: `${kind}/${name}`, kind, name, uid, generation, entry, suspended: suspend };
 }
 
 function reportLookups({ agents, content }: Compilation): ReportLookups {

@@ -6,6 +6,7 @@ import { createStatusWriter, type StatusWriter } from '../../../operator/status.
 import type { ObjectReport } from '../../../operator/translate/report.ts';
 
 const report: ObjectReport = {
+  key: 'Agent/coder',
   kind: 'Agent',
   name: 'coder',
   uid: 'uid-1',
