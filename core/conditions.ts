@@ -49,9 +49,9 @@ export const conditionTable = {
     kinds: ['Agent'],
     owner: 'operator',
     status: 'True or False',
-    meaning: 'The home of the agent is usable.',
+    meaning: 'Nothing that the profile of the agent needs is missing.',
     reasons: {
-      ProfileReady: 'It is.',
+      ProfileReady: 'Nothing is.',
       VolumePending: 'The volume is not bound or not mounted yet.',
       VolumesDisabled: 'The chart does not allow volumes of agents (profiles.agentVolumes.enabled).',
       AccessModeConflict: 'The access mode of the volume does not fit the number of gateway replicas.',

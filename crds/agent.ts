@@ -74,7 +74,7 @@ const spec = fields(
       'Serve what no rule matched. When two Agents have it, the oldest serves; when none has it, such requests are refused with no_route.',
     ).default(false),
     suspend: flag('Refuse new turns and jobs; those that run finish.').default(false),
-    instructions: fields(textSource, 'The persona: SOUL.md in the home of the agent.').optional(),
+    instructions: fields(textSource, 'The persona: the text that the model gets before every conversation.').optional(),
     model: model.prefault({ provider: 'echo', name: 'echo' }),
     skills,
     tools: tools.prefault({}),
@@ -84,7 +84,7 @@ const spec = fields(
     sessions: sessions.prefault({}),
     limits: limits.prefault({}),
   },
-  'Who answers: instructions, model, tools, home, chat accounts and keys of one agent.',
+  'Who answers: instructions, model, tools, profile, chat accounts and keys of one agent.',
 );
 
 const accountStatus = fields(
@@ -100,7 +100,7 @@ const status = fields(
   {
     observedGeneration,
     conditions: conditions.default([]),
-    home: text(256, 'The home directory of the agent in a gateway pod.').optional(),
+    home: text(256, 'The home directory of the agent in a gateway pod. Not set by this version.').optional(),
     claimName: text(253, 'The PersistentVolumeClaim of the workspace.').optional(),
     routes: integer(0, 1_000_000, 'How many Routes name this agent.').optional(),
     cronJobs: integer(0, 1_000_000, 'How many CronJobs run as this agent.').optional(),

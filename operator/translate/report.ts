@@ -85,13 +85,13 @@ const agentReport = memoised((settled: Settled<Declared<Agent>, AgentEntry>, loo
         type: 'ProfileReady',
         status: 'True',
         reason: 'ProfileReady',
-        message: 'every gateway renders the home',
+        message: 'nothing of the profile has to be prepared',
         generation,
       },
       ...shadowedVerdicts('AnotherDefault', generation, anotherDefault),
       ...limitedVerdicts(settled),
     ],
-    fields: { home: `homes/${name}`, routes: lookups.routesOf(name), cronJobs: lookups.cronJobsOf(name) },
+    fields: { routes: lookups.routesOf(name), cronJobs: lookups.cronJobsOf(name) },
   };
 });
 
