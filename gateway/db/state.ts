@@ -96,6 +96,7 @@ export function createState(options: StateOptions): State {
       endNotes();
       stopping.abort();
       await loop;
+      await names.settled();
     },
   };
 }

@@ -87,6 +87,16 @@ describe('names of Agents', () => {
     });
   });
 
+  it('that were served for a moment only are remembered too', async () => {
+    const gateway = await start({ serves: served() });
+    await waitFor('the first name', async () => (await names()).length === 1);
+    await gateway.serve(served('brief'));
+    await gateway.serve(served());
+    await waitFor('the name to be stored as gone', async () =>
+      (await names()).some(({ name, gone }) => name === 'brief' && gone),
+    );
+  });
+
   it('of a newer snapshot are not touched by a replica that is behind', async () => {
     await state.rows(`insert into agents values ('newer', 'uid-newer', 9000000000, null)`);
     await state.rows(`insert into agents values ('main', 'uid-main', 9000000000, talaria_now())`);
