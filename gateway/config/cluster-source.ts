@@ -43,7 +43,7 @@ export interface ClusterSourceTiming {
   readonly localCopyAfterMs: number;
   /** The pause before a second look at something that may be in the middle of a change. */
   readonly recheckMs: number;
-  /** How often something damaged is looked at again. */
+  /** How often a snapshot that was refused, but may heal, is looked at again. */
   readonly repairMs: number;
 }
 
@@ -224,7 +224,17 @@ function indexTextOf(stored: ConfigMap | undefined): string | undefined {
   return stored?.data?.[indexKey];
 }
 
-/** A bucket or a shard may be in the middle of a change, or be repaired without a new index. */
+/**
+ * A bucket or a shard may be in the middle of a change, or be repaired without a new index; what could not be put in force
+ * may have failed for a reason that passes.
+ */
 function mayHeal({ reason }: SnapshotRejected): boolean {
-  return reason === 'bad_hash' || reason === 'missing_bucket' || reason === 'missing_credential';
+  return healing.has(reason);
 }
+
+const healing: ReadonlySet<RejectionReason> = new Set([
+  'bad_hash',
+  'missing_bucket',
+  'missing_credential',
+  'not_applied',
+]);

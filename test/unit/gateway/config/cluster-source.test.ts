@@ -233,6 +233,19 @@ describe('a damaged snapshot', () => {
     publish(routesContent('c'), 3);
     await serves(3, 'c');
   });
+
+  it('that could not be put in force is tried again, without a new index', async () => {
+    publish(routesContent('a'), 1);
+    let broken = true;
+    await start({}, async ({ snapshot }) => {
+      if (snapshot.sequence === 2 && broken) throw new Error('out of memory');
+    });
+    await serves(1, 'a');
+    publish(routesContent('b'), 2);
+    await rejects('not_applied');
+    broken = false;
+    await serves(2, 'b');
+  });
 });
 
 describe('the API server', () => {
