@@ -6,12 +6,15 @@ export type { Logger };
 const redact = ['authorization', 'headers.authorization', 'apiKey', 'key', 'secret', 'token', 'password', '*.apiKey'];
 
 /**
- * A logger that writes one JSON object a line to stderr. Messages are constant text and data goes in fields.
- * `level` is a pino level; `silent` writes nothing.
+ * A logger that writes one JSON object a line to stderr. Messages are constant text and data goes in fields. Lines are
+ * written in the background, in order; what is left is written when the process exits. `level` is a pino level; `silent`
+ * writes nothing.
  */
 export function createLogger(name: string, level: string): Logger {
+  const destination = pino.destination({ dest: 2, sync: false });
+  process.once('exit', () => destination.flushSync());
   return pino(
     { name, level, redact: { paths: redact, censor: '[redacted]' }, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ dest: 2, sync: true }),
+    destination,
   );
 }
