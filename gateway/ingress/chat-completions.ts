@@ -28,6 +28,7 @@ export function addChatCompletions(app: FastifyInstance, options: ChatCompletion
     const admission = admissionOf(request);
     const headers = readTalariaHeaders(request.raw.rawHeaders);
     refuseIdempotencyKey(request);
+    refuseSessionKey(headers);
     const body = readChatBody(request.body);
     const clientSignal = signalOfClient(reply);
     const turn = await openTurn(options, { request, admission, headers, body, clientSignal });
@@ -106,6 +107,16 @@ function refuseIdempotencyKey(request: FastifyRequest): void {
   throw new TalariaError('unsupported_field', 'This gateway does not act on Idempotency-Key yet. Leave it out.', {
     param: 'idempotency-key',
   });
+}
+
+/** It scopes an agent's memory. Taken without one, it would promise that a scope is kept which is not there. */
+function refuseSessionKey({ sessionKey, aliases }: TalariaHeaders): void {
+  if (sessionKey === '') return;
+  const param = aliases.some(([name]) => name === 'x-hermes-session-key')
+    ? 'x-hermes-session-key'
+    : 'x-talaria-session-key';
+  const message = `Header ${param} scopes an agent's memory, which this gateway does not have yet. Leave it out.`;
+  throw new TalariaError('unsupported_field', message, { param });
 }
 
 /** Aborts when the connection closes before the answer is out. */

@@ -59,8 +59,12 @@ const errorSchema = {
 };
 
 function headerParameter(name: string): object {
-  return { name, in: 'header', schema: { type: 'string', maxLength: 256 } };
+  const later = name.endsWith('-session-key') ? { description: sessionKeyNote } : {};
+  return { name, in: 'header', ...later, schema: { type: 'string', maxLength: 256 } };
 }
+
+const sessionKeyNote =
+  "Scopes an agent's memory. Agents have no memory yet: a request with it is refused with `unsupported_field`.";
 
 function operation(
   summary: string,

@@ -100,6 +100,16 @@ describe('a body', () => {
     expect(answer).toMatchObject({ status: 200, text: 'a\ud800b\0c' });
   });
 
+  it.each(['x-talaria-session-key', 'x-hermes-session-key'])(
+    'with %s is refused rather than answered without the memory it asks for',
+    async (param) => {
+      const answer = await ask(gateway.url, { key: 'k', headers: { [param]: 'x' } });
+      expect(answer).toMatchObject({ status: 400, code: 'unsupported_field', body: { error: { param } } });
+      expect(answer.body.error?.message).toContain(param);
+      expect(await ask(gateway.url, { key: 'k', headers: { [param]: ' ' } })).toMatchObject({ status: 200 });
+    },
+  );
+
   it('with Idempotency-Key is refused rather than run without its promise', async () => {
     const answer = await ask(gateway.url, { key: 'k', headers: { 'idempotency-key': 'x' } });
     expect(answer).toMatchObject({ status: 400, code: 'unsupported_field' });

@@ -356,6 +356,16 @@ describe('stopping', () => {
   });
 });
 
+it('the OpenAPI document says which header is refused for now', async () => {
+  await start({ serves: served });
+  const { paths } = (await (await get('/openapi.json')).json()) as {
+    paths: Record<string, { post?: { parameters?: { name: string; description?: string }[] } }>;
+  };
+  const told = (paths['/v1/chat/completions']?.post?.parameters ?? []).filter(({ description }) => description);
+  expect(told.map(({ name }) => name)).toEqual(['x-talaria-session-key', 'x-hermes-session-key']);
+  expect(told[0]?.description).toContain('unsupported_field');
+});
+
 it('the OpenAPI document describes every path and error code', async () => {
   await start({ serves: served });
   const document = (await (await get('/openapi.json')).json()) as { paths: Record<string, Record<string, unknown>> };
