@@ -1,3 +1,4 @@
+import { Counter, type Registry } from 'prom-client';
 import { Agent, type Dispatcher } from 'undici';
 import type { Clock } from '../../core/lib/clock.ts';
 import { toWire } from '../../core/lib/id.ts';
@@ -11,7 +12,7 @@ import type { LeaseKeeper } from '../runs/lease.ts';
 import { quietly } from '../runs/quietly.ts';
 import { untilStored } from '../runs/until-stored.ts';
 import { type ClaimedDelivery, claimDeliveries } from './claim-deliveries.ts';
-import { judge, recordVerdict } from './record.ts';
+import { judge, recordVerdict, type Verdict } from './record.ts';
 import type { SendResult } from './send-result.ts';
 import { signingSecrets } from './signing-secrets.ts';
 import { sendToLog } from './targets/log.ts';
@@ -34,6 +35,7 @@ export interface SenderOptions {
   readonly egress: EgressPolicy;
   /** False while this replica's snapshot is too old to take background work. */
   readonly mayWork: () => boolean;
+  readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -53,6 +55,13 @@ export function createSender(options: SenderOptions): Sender {
     connect: guardedConnector(options.egress, connectTimeoutMs),
     keepAliveTimeout: 10_000,
   });
+  const attempts = new Counter({
+    name: 'talaria_delivery_attempts_total',
+    help: 'Attempts to send, by kind of target and by what the delivery became: sent, pending (sent again later) or dead.',
+    labelNames: ['kind', 'status'],
+    registers: [options.registry],
+  });
+  const count: Count = (kind, status) => attempts.inc({ kind, status });
   const stopping = new AbortController();
   const gaveUp = new AbortController();
   const sending = new Map<string, Promise<void>>();
@@ -73,7 +82,7 @@ export function createSender(options: SenderOptions): Sender {
     const { deliveries, leaseExpired } = await claimDeliveries(options.database, held.id, [...sending.keys()], free);
     if (leaseExpired) options.lease.lost(held);
     for (const delivery of deliveries) {
-      const done = sendOne(options, dispatcher, table, delivery, gaveUp.signal).finally(() => {
+      const done = sendOne({ ...options, dispatcher, count, table, signal: gaveUp.signal }, delivery).finally(() => {
         sending.delete(delivery.id);
         nudge();
       });
@@ -107,18 +116,21 @@ export function createSender(options: SenderOptions): Sender {
   };
 }
 
+type Count = (kind: 'webhook' | 'log', status: Verdict['status']) => void;
+
+interface SendOptions extends Pick<SenderOptions, 'database' | 'clock' | 'log'> {
+  readonly dispatcher: Dispatcher;
+  readonly count: Count;
+  readonly table: Table;
+  readonly signal: AbortSignal;
+}
+
 /** Sends once and records what came of it. Throws nothing: what cannot be recorded is sent again under the same id. */
-async function sendOne(
-  options: SenderOptions,
-  dispatcher: Dispatcher,
-  table: Table,
-  delivery: ClaimedDelivery,
-  signal: AbortSignal,
-): Promise<void> {
-  const { database, log } = options;
+async function sendOne(options: SendOptions, delivery: ClaimedDelivery): Promise<void> {
+  const { database, log, count, signal } = options;
   await quietly(log, async () => {
-    const result = await sendTo(options, dispatcher, table, delivery, signal);
-    const verdict = judge(result, delivery.attempt);
+    const verdict = judge(await sendTo(options, delivery), delivery.attempt);
+    count(delivery.destination.kind, verdict.status);
     if (verdict.status !== 'sent') {
       const about = { delivery: delivery.id, agent: delivery.agent, target: delivery.target, error: verdict.error };
       log.warn({ ...about, status: verdict.status, attempt: delivery.attempt }, 'a delivery was not sent');
@@ -128,11 +140,8 @@ async function sendOne(
 }
 
 async function sendTo(
-  { clock, log }: SenderOptions,
-  dispatcher: Dispatcher,
-  table: Table,
+  { clock, log, dispatcher, table, signal }: SendOptions,
   { id, agent, agentUid, jobUid, target, destination, body }: ClaimedDelivery,
-  signal: AbortSignal,
 ): Promise<SendResult> {
   const uid = table.agents.get(agent)?.uid;
   if (uid !== undefined && uid !== agentUid) {

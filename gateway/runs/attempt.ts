@@ -7,10 +7,11 @@ import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { outboxRows } from '../delivery/outbox.ts';
 import { toItem } from '../sessions/items.ts';
-import { type JobRunEnding, recordEffects } from './finish-run.ts';
+import type { JobRunEnding } from './finish-run.ts';
 import type { JobRun } from './job-run.ts';
 import { openJobSession } from './job-session.ts';
 import { preflight } from './preflight.ts';
+import { recordEffects } from './record-effects.ts';
 import { asRunFailure, RunFailure } from './run-failure.ts';
 import { untilStored } from './until-stored.ts';
 

@@ -1,7 +1,8 @@
 import type { Database } from '../db/pool.ts';
 import { type AttemptResult, attemptRun, type ExecuteOptions } from './attempt.ts';
-import { finishRun, queueAgain } from './finish-run.ts';
+import { finishRun } from './finish-run.ts';
 import type { JobRun } from './job-run.ts';
+import { queueAgain } from './queue-again.ts';
 import { untilStored } from './until-stored.ts';
 
 /**
