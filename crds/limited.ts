@@ -6,12 +6,14 @@ import type { TalariaObject } from './verdict.ts';
 
 /**
  * Fields that are stored and not acted on yet. Whoever makes one work deletes its row. Any
- * value but the default of such a field means nothing yet; `value` narrows a row to one value.
+ * value but the default of such a field means nothing yet; `value`, `except` and `beyond` narrow a row.
  */
 export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
   Agent: [
     { field: 'spec.model.provider', value: 'anthropic' },
     { field: 'spec.model.prices' },
+    { field: 'spec.model.fallbacks[].provider', value: 'anthropic' },
+    { field: 'spec.model.fallbacks[].prices' },
     { field: 'spec.skills' },
     { field: 'spec.tools.builtin' },
     { field: 'spec.tools.mcpServers' },
@@ -32,17 +34,48 @@ export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
     { field: 'spec.limits.requestsPerMinute' },
     { field: 'spec.limits.tokensPerDay' },
   ],
-  Route: [{ field: 'spec.rules[].session' }],
+  Route: [
+    { field: 'spec.rules[].matches[].platform', except: 'api' },
+    { field: 'spec.rules[].matches[].account' },
+    { field: 'spec.rules[].matches[].chatType', except: 'direct' },
+    { field: 'spec.rules[].matches[].userIdAlt' },
+    { field: 'spec.rules[].matches[].guildId' },
+    { field: 'spec.rules[].matches[].parentChatId' },
+    { field: 'spec.rules[].session', beyond: 'the choice among several agents' },
+  ],
   CronJob: [
     { field: 'spec.deliver[].account' },
+    { field: 'spec.deliver[].chatId' },
+    { field: 'spec.deliver[].threadId' },
     { field: 'spec.onFailure.deliver[].account' },
+    { field: 'spec.onFailure.deliver[].chatId' },
+    { field: 'spec.onFailure.deliver[].threadId' },
     { field: 'spec.contextFrom' },
   ],
 };
 
 interface LimitedRow {
   readonly field: string;
+  /** The one value that is not acted on. */
   readonly value?: string;
+  /** The one value that is acted on. */
+  readonly except?: string;
+  /** The one use in which the field is acted on. */
+  readonly beyond?: string;
+}
+
+/** What the description of a field says about it: '' where this version acts on every value. */
+export function inertNote(kind: Kind, field: string): string {
+  const row = limitedRows[kind].find((entry) => entry.field === field);
+  if (row === undefined) return '';
+  const { value, except, beyond } = row;
+  const what =
+    value !== undefined
+      ? `\`${value}\` is stored`
+      : except !== undefined
+        ? `Every value but \`${except}\` is stored`
+        : 'Stored';
+  return `${what} and not acted on by this version${beyond === undefined ? '' : ` beyond ${beyond}`}.`;
 }
 
 /** The fields of an object that this version stores and does not act on, for the condition Limited; in the order of the table. */
@@ -50,12 +83,13 @@ export function limitedFields(object: TalariaObject): readonly string[] {
   return limitedRows[object.kind].flatMap((row) =>
     nodesAt(object, row.field)
       .filter(([, value]) => isInert(object.kind, row, value))
-      .map(([path]) => pathText(path)),
+      .map(([path]) => `${pathText(path)}${row.beyond === undefined ? '' : ` (beyond ${row.beyond})`}`),
   );
 }
 
 function isInert(kind: Kind, row: LimitedRow, value: unknown): boolean {
   if (row.value !== undefined) return value === row.value;
+  if (row.except !== undefined) return value !== row.except;
   return !isDeepStrictEqual(value, defaultOf(kind, row.field));
 }
 

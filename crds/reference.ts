@@ -4,7 +4,7 @@ import { maxExpressionNodes } from '../core/route/expression-check.ts';
 import { variables } from '../core/route/expression-input.ts';
 import { apiVersion, type Kind, kinds } from './common.ts';
 import { customResourceDefinition } from './custom-resource.ts';
-import { limitedRows } from './limited.ts';
+import { inertNote } from './limited.ts';
 import { rules } from './rules.ts';
 import { facts } from './served-schema.ts';
 import { type SchemaNode, structuralSchema } from './structural-schema.ts';
@@ -66,7 +66,8 @@ function objectTables(kind: Kind, path: string, node: SchemaNode): string[] {
 function fieldRows(kind: Kind, path: string, prefix: string, node: SchemaNode): string[] {
   return Object.entries(node.properties ?? {}).flatMap(([name, member]) => {
     const shown = node.required?.includes(name) ? `${prefix}**${name}**` : `${prefix}${name}`;
-    const meaning = `${member.description ?? ''}${inertNote(kind, `${path}.${name}`)}`;
+    const note = inertNote(kind, `${path}.${name}`);
+    const meaning = `${member.description ?? ''}${note === '' ? '' : ` *${note}*`}`;
     const own = row([shown, typeOf(member), facts(member).join(' '), meaning]);
     return isSmall(member) ? [own, ...fieldRows(kind, `${path}.${name}`, `${prefix}${name}.`, member)] : [own];
   });
@@ -85,13 +86,6 @@ function typeOf(node: SchemaNode): string {
     return `list of ${node.items.properties === undefined ? typeOf(node.items) : 'objects'}`;
   if (node.type === 'string') return node.format === 'date-time' ? 'time' : 'text';
   return node.type ?? '';
-}
-
-function inertNote(kind: Kind, field: string): string {
-  const limited = limitedRows[kind].find((entry) => entry.field === field);
-  if (limited === undefined) return '';
-  const what = limited.value === undefined ? 'Stored' : `\`${limited.value}\` is stored`;
-  return ` *${what} and not acted on by this version.*`;
 }
 
 function refusedTable(kind: Kind): string {

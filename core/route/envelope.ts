@@ -48,6 +48,9 @@ export const platforms = [
   'yuanbao',
 ] as const;
 
+/** Headers that carry a secret: no envelope has them, so no match and no expression can read them. */
+export const secretHeaders: readonly string[] = ['authorization', 'cookie'];
+
 /** An envelope in which everything not given is absent. */
 export function envelope(fields: Partial<Envelope>): Envelope {
   return {

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TalariaError } from '../../core/lib/errors.ts';
 import { newId, toWire } from '../../core/lib/id.ts';
-import { type Envelope, envelope } from '../../core/route/envelope.ts';
+import { type Envelope, envelope, secretHeaders } from '../../core/route/envelope.ts';
 import type { Resolution, ResolveQuery } from '../../core/route/resolve.ts';
 import { type ChatMessage, type TurnResult, textOf } from '../agent/models/port.ts';
 import type { StatelessTurns } from '../agent/stateless-turn.ts';
@@ -96,9 +96,10 @@ function toEnvelope(
   });
 }
 
-/** Every header but those that carry a secret, which no expression of a Route should see. */
+/** Every header that a Route may see. */
 function routableHeaders(request: FastifyRequest): Record<string, string> {
-  const { authorization: _authorization, cookie: _cookie, ...headers } = request.headers;
+  const headers = { ...request.headers };
+  for (const name of secretHeaders) delete headers[name];
   return headers as Record<string, string>;
 }
 

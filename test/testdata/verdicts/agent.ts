@@ -165,7 +165,10 @@ export const agentCases: readonly VerdictCase[] = [
       timeoutSeconds: 60,
       maxRetries: 0,
       prices: { inputPerMillion: '2.50', outputPerMillion: '10' },
-      fallbacks: [compatible],
+      fallbacks: [
+        compatible,
+        { provider: 'anthropic', name: 'x', apiKeySecretRef: { name: 'key' }, prices: { inputPerMillion: '1', outputPerMillion: '2' } },
+      ],
     },
     skills: [{ name: 'review', configMapKeyRef: { name: 'texts', key: 'review.md' } }],
     tools: {

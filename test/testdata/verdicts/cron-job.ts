@@ -145,7 +145,7 @@ export const cronJobCases: readonly VerdictCase[] = [
     deliver: [{ name: 'log', log: true, expireAfterSeconds: 60 }],
     silence: { marker: 'NOTHING' },
     contextFrom: [{ name: 'other' }],
-    onFailure: { deliver: [{ name: 'chat', account: 'bot', chatId: '1' }], afterConsecutive: 3, suspendAfter: 10 },
+    onFailure: { deliver: [{ name: 'chat', account: 'bot', chatId: '1', threadId: '2' }], afterConsecutive: 3, suspendAfter: 10 },
     onDelete: 'Cancel',
     runsHistoryLimit: 1000,
   }),

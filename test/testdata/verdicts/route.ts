@@ -29,6 +29,8 @@ export const routeCases: readonly VerdictCase[] = [
   route('no header', refused(`${aMatch}.headers`), match({ headers: [] })),
   route('nine headers', refused(`${aMatch}.headers`), match({ headers: times(9, (i) => ({ name: `x-${i}`, value: 'v' })) })),
   route('a header in capitals', refused(`${aMatch}.headers[0].name`), match({ headers: [{ name: 'X-Team', value: 'a' }] })),
+  route('a header that carries the key', refused(`${aMatch}.headers[0].name`), match({ headers: [{ name: 'authorization', value: 'Bearer a' }] })),
+  route('the cookie header', refused(`${aMatch}.headers[1].name`), match({ headers: [{ name: 'x-team', value: 'a' }, { name: 'cookie', value: 'a=b' }] })),
   route('a header without a value', refused(`${aMatch}.headers[0].value`), match({ headers: [{ name: 'x-team' }] })),
   route(
     'a header twice',

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type Kind, kinds } from '../../../crds/common.ts';
 import { limitedFields, limitedRows } from '../../../crds/limited.ts';
-import { nodeAt, structuralSchema } from '../../../crds/structural-schema.ts';
+import { nodeAt, type SchemaNode, structuralSchema } from '../../../crds/structural-schema.ts';
 import { verdict } from '../../../crds/verdict.ts';
+import { actedOn } from '../../testdata/acted-on.ts';
 import { verdictCases } from '../../testdata/verdicts/all.ts';
 
 const rows = (Object.keys(kinds) as Kind[]).flatMap((kind) => limitedRows[kind].map(({ field }) => ({ kind, field })));
@@ -27,7 +28,35 @@ describe('fields that are stored and not acted on', () => {
         { ...rule, name: 'two', session },
       ],
     };
-    expect(await limitedOf('Route', spec)).toEqual(['spec.rules[1].session']);
+    expect(await limitedOf('Route', spec)).toEqual(['spec.rules[1].session (beyond the choice among several agents)']);
+  });
+
+  it('are named unless they have the one value that works', async () => {
+    const spec = (...matches: object[]) => ({ rules: [{ name: 'rule', matches, agentRefs: [{ name: 'a' }] }] });
+    const works = { platform: 'api', chatType: 'direct', chatId: 'a', threadId: 'b', userId: 'c', model: 'm' };
+    expect(await limitedOf('Route', spec(works))).toEqual([]);
+    expect(await limitedOf('Route', spec(works, { platform: 'slack', chatType: 'group', guildId: 'g' }))).toEqual([
+      'spec.rules[0].matches[1].platform',
+      'spec.rules[0].matches[1].chatType',
+      'spec.rules[0].matches[1].guildId',
+    ]);
+  });
+
+  it('are named in fallbacks too', async () => {
+    const fallback = { provider: 'anthropic', name: 'm', apiKeySecretRef: { name: 'key' } };
+    const prices = { inputPerMillion: '1', outputPerMillion: '1' };
+    const model = {
+      provider: 'echo',
+      name: 'echo',
+      fallbacks: [
+        { provider: 'echo', name: 'echo' },
+        { ...fallback, prices },
+      ],
+    };
+    expect(await limitedOf('Agent', { model })).toEqual([
+      'spec.model.fallbacks[1].provider',
+      'spec.model.fallbacks[1].prices',
+    ]);
   });
 
   it('are named by one of their values where the others work', async () => {
@@ -40,9 +69,36 @@ describe('fields that are stored and not acted on', () => {
     const accepted = verdictCases.filter((one) => one.kind === kind && one.verdict === 'Accepted');
     const objects = await Promise.all(accepted.map(({ manifest }) => verdict(manifest)));
     const named = objects.flatMap(({ object }) => (object === undefined ? [] : limitedFields(object)));
-    expect(named.map((name) => name.replaceAll(/\[\d+\]/g, '[]'))).toContain(field);
+    expect(named.map((name) => name.replaceAll(/\[\d+\]/g, '[]').replace(/ \(.*/, ''))).toContain(field);
   });
 });
+
+describe.each(Object.keys(kinds) as Kind[])('every field of the spec of %s', (kind) => {
+  const whole = limitedRows[kind].filter(({ value, except, beyond }) => (value ?? except ?? beyond) === undefined);
+  const inert = (field: string) =>
+    whole.some((row) => field === row.field || field.startsWith(`${row.field}.`) || field.startsWith(`${row.field}[]`));
+  const fields = leavesOf('spec', nodeAt(structuralSchema(kind), 'spec'));
+
+  it('is acted on, or listed as one that is not', () => {
+    expect(fields.filter((field) => !inert(field))).toEqual(actedOn[kind]);
+  });
+
+  it('that is inert with some values only is acted on with the others', () => {
+    const partly = limitedRows[kind].filter((row) => !whole.includes(row)).map(({ field }) => field);
+    for (const field of partly)
+      expect(
+        actedOn[kind].some((acted) => acted.startsWith(field)),
+        field,
+      ).toBe(true);
+  });
+});
+
+function leavesOf(path: string, { properties, items }: SchemaNode): string[] {
+  if (properties !== undefined) {
+    return Object.entries(properties).flatMap(([name, member]) => leavesOf(`${path}.${name}`, member));
+  }
+  return items === undefined ? [path] : leavesOf(`${path}[]`, items);
+}
 
 async function limitedOf(kind: Kind, spec: object): Promise<readonly string[]> {
   const { object } = await verdict({ apiVersion: 'talaria.dev/v1alpha1', kind, metadata: { name: 'a' }, spec });
