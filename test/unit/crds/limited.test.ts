@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Kind, kinds } from '../../../crds/common.ts';
 import { limitedFields, limitedRows } from '../../../crds/limited.ts';
+import { servedSchema } from '../../../crds/served-schema.ts';
 import { nodeAt, type SchemaNode, structuralSchema } from '../../../crds/structural-schema.ts';
 import { verdict } from '../../../crds/verdict.ts';
 import { actedOn } from '../../testdata/acted-on.ts';
@@ -11,6 +12,10 @@ const rows = (Object.keys(kinds) as Kind[]).flatMap((kind) => limitedRows[kind].
 describe('fields that are stored and not acted on', () => {
   it.each(rows)('$kind $field is a field of the schema', ({ kind, field }) => {
     expect(nodeAt(structuralSchema(kind), field).type).toBeDefined();
+  });
+
+  it.each(rows)('$kind $field: its description in the CRD says so', ({ kind, field }) => {
+    expect(nodeAt(servedSchema(kind), field).description).toContain('not acted on by this version');
   });
 
   it('are not named while they have their default', async () => {
