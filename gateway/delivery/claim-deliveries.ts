@@ -57,7 +57,8 @@ const claimStatement = `
     returning d.job_uid
   ),
   shown as (
-    update cron_jobs set status_version = status_version + 1 where uid in (select job_uid from given_up)
+    update cron_jobs set status_version = status_version + 1, status_urgent = true
+    where uid in (select job_uid from given_up)
   ),
   taken as (
     update deliveries d set status = 'sending', worker = $1, attempts = d.attempts + 1

@@ -46,4 +46,6 @@ const recordStatement = `
     where id = $1 and worker = $2 and attempts = $3 and status = 'sending'
     returning job_uid
   )
-  update cron_jobs j set status_version = status_version + 1 from recorded where j.uid = recorded.job_uid`;
+  update cron_jobs j
+  set status_version = status_version + 1, status_urgent = status_urgent or $4 = 'dead'
+  from recorded where j.uid = recorded.job_uid`;
