@@ -1,12 +1,12 @@
 import type { ConditionReason } from '../../core/conditions.ts';
 import { compileExpression } from '../../core/route/expression.ts';
 import { ExpressionError } from '../../core/route/expression-error.ts';
+import { shortestIntervalSeconds } from '../../core/schedule/interval.ts';
 import { parseAt, parseSchedule, ScheduleError } from '../../core/schedule/parse.ts';
 import type { Agent } from '../agent.ts';
 import type { CronJob } from '../cron-job.ts';
 import type { Route } from '../route.ts';
 import { splitCure } from './rule.ts';
-import { shortestIntervalSeconds } from './shortest-interval.ts';
 
 /** What an Agent's own texts may have together, in bytes of UTF-8: they are part of the snapshot. */
 export const maxAgentTextBytes = 256 * 1024;

@@ -1,3 +1,4 @@
+import { isExpressionOnly, maxExpressionOnlyRules } from '../../core/route/expression.ts';
 import {
   bucketOf,
   credentialShardCount,
@@ -9,14 +10,11 @@ import type { RouteEntry } from '../../core/snapshot/schema.ts';
 import type { Rejection } from '../resources.ts';
 import type { Budget, Charge } from './admission.ts';
 import type { Candidate, Entry } from './candidate.ts';
-import { isExpressionOnly } from './routes.ts';
 
 /** A ConfigMap holds 1 MiB; the rest is for its metadata and for what a suspended entry has more. */
 const bucketBytes = 1_000_000;
 /** Half of what a Secret holds: during a rotation the old values and the new ones lie side by side. */
 const shardBytes = 480 * 1024;
-/** Rules without any field to look up are tried against every message. */
-const maxExpressionRules = 100;
 
 const firstShard = maxBuckets;
 const expressions = maxBuckets + credentialShardCount;
@@ -25,7 +23,7 @@ const expressions = maxBuckets + credentialShardCount;
 export const budgetLimits: readonly number[] = [
   ...Array.from({ length: maxBuckets }, () => bucketBytes),
   ...Array.from({ length: credentialShardCount }, () => shardBytes),
-  maxExpressionRules,
+  maxExpressionOnlyRules,
 ];
 
 /** What a candidate needs. Kept with the candidate object. */
@@ -45,7 +43,7 @@ export function shortage(budget: Budget): Rejection {
 
 const tooManyExpressions: Rejection = {
   reason: 'TooManyExpressions',
-  message: `the namespace has more than ${maxExpressionRules} rules that have only an expression; add a field such as platform or chatId to them.`,
+  message: `the namespace has more than ${maxExpressionOnlyRules} rules that have only an expression; add a field such as platform or chatId to them.`,
 };
 const wayOut = 'shorten texts, delete what is not used, or spread the Agents over several namespaces.';
 const snapshotFull: Rejection = {

@@ -14,11 +14,6 @@ export const routeRules: KindRules<Declared<Route>, RouteEntry> = {
   fallback: memoised(publishedRoute),
 };
 
-/** Whether a rule has a match that no field can be looked up by, so that every message must be tried against it. */
-export function isExpressionOnly(rule: RouteEntry['rules'][number]): boolean {
-  return rule.matches.some((match) => match.expression !== undefined && Object.keys(match).length === 1);
-}
-
 function publishedRoute(declared: Declared<Route>, lookups: SourceLookups): Candidate<RouteEntry> {
   return routeCandidate(lookups.publishedRoute(declared.uid));
 }

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { shortestIntervalSeconds } from '../../../../core/schedule/interval.ts';
 import { jitterMs } from '../../../../core/schedule/jitter.ts';
 import { parseAt, parseSchedule, type Schedule } from '../../../../core/schedule/parse.ts';
 import { countSlots, firstSlots, lastSlot, lastSlots, slotsBetween } from '../../../../core/schedule/slots.ts';
@@ -58,26 +57,6 @@ describe('slots of a stretch', () => {
   it('the newest slot of years of minutes is found without walking them', () => {
     const stretch = { from: year, to: Date.UTC(2046, 0, 1) };
     expect(lastSlot(parseSchedule('* * * 2-11 *', 'UTC'), stretch, year)).toBe(Date.UTC(2045, 10, 30, 23, 59));
-  });
-});
-
-describe('the shortest interval', () => {
-  it.each([
-    ['* * * * *', 60],
-    ['*/5 * * * *', 300],
-    ['0,50 9 * * *', 3_000],
-    ['0,59 0,23 * * *', 60],
-    ['0 9,17 * * 1', 8 * 3_600],
-    ['30 4 * * *', 86_400],
-    ['0 0 1 * *', 86_400],
-    ['@every 90s', 90],
-    ['@every 200h', 86_400],
-  ])('of %j is %i s', (text, seconds) => {
-    expect(shortestIntervalSeconds(parseSchedule(text, 'UTC'))).toBe(seconds);
-  });
-
-  it('of a single instant does not exist', () => {
-    expect(shortestIntervalSeconds(parseAt('2027-01-31T09:00:00Z'))).toBeUndefined();
   });
 });
 

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { shortestIntervalSeconds } from '../../../../core/schedule/interval.ts';
 import { nextSlot } from '../../../../core/schedule/next.ts';
 import { parseAt, parseSchedule } from '../../../../core/schedule/parse.ts';
-import { shortestIntervalSeconds } from '../../../../crds/rules/shortest-interval.ts';
 
 const day = 86_400;
 
 describe('the shortest interval of a schedule', () => {
   it.each([
     ['@every 90s', 90],
+    ['@every 200h', 200 * 3600],
     ['* * * * *', 60],
     ['*/5 * * * *', 300],
     ['*/7 * * * *', 240],
