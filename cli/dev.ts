@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../core/lib/clock.ts';
 import { onShutdown } from '../core/lib/shutdown.ts';
 import { parseGatewayConfig } from '../gateway/config/config-file.ts';
+import { describeMisses } from '../gateway/config/source.ts';
 import { createGateway } from '../gateway/gateway.ts';
 import { createConsoleLog } from './dev/console-log.ts';
 import { createDirectorySource, type Reading, RefusedFolder } from './dev/directory-source.ts';
@@ -49,7 +50,10 @@ async function dev(folder: string, options: DevOptions): Promise<void> {
   const databaseUrl = options.databaseUrl ?? database?.url() ?? '';
   const gateway = createGateway({
     source: createDirectorySource({ folder, stateFolder, clock: systemClock, log, onReading: printReading }),
-    jobStatus: { writeJobStatus: async () => undefined },
+    jobStatus: {
+      writeJobStatus: async () => undefined,
+      reportMiss: async ({ name }, missed) => log.warn({ cronJob: name }, describeMisses(missed)),
+    },
     databaseUrl,
     databaseDirectUrl: databaseUrl,
     namespaceUid: objectUid({ kind: 'Namespace', namespace: '', name: path.resolve(stateFolder) }),

@@ -2,17 +2,20 @@ import { hasStatus } from '../../core/kube/kube-error.ts';
 import { cronJobs } from '../../core/kube/resources.ts';
 import type { KubeClient } from '../../core/kube/types.ts';
 import type { Logger } from '../../core/lib/log.ts';
-import type { JobStatusSink } from './source.ts';
+import { describeMisses, type JobStatusSink } from './source.ts';
 
 const writeDeadlineMs = 5_000;
 
 /**
- * Writes the gateways' part of a CronJob's status by server-side apply; fields that are absent are removed. The client's
+ * Writes the gateways' part of a CronJob's status by server-side apply, and missed slots as an Event; fields that are absent are removed. The client's
  * field manager must be the one that all gateway replicas share. A CronJob that is gone is left alone; any other failure
  * rejects with a KubeError. The API server compares no uid in an apply of a status, so ask only for CronJobs of the
  * Table in force: a former one of the same name would be taken for the present one.
  */
-export function createClusterJobStatus(client: Pick<KubeClient, 'applyStatus'>, log: Logger): JobStatusSink {
+export function createClusterJobStatus(
+  client: Pick<KubeClient, 'applyStatus' | 'createEvent'>,
+  log: Logger,
+): JobStatusSink {
   return {
     writeJobStatus: async ({ name }, status) => {
       const object = { metadata: { name }, status };
@@ -22,6 +25,11 @@ export function createClusterJobStatus(client: Pick<KubeClient, 'applyStatus'>, 
         if (!hasStatus(error, 404)) throw error;
         log.debug({ err: error, cronJob: name }, 'a CronJob is gone, its status is not written');
       }
+    },
+    reportMiss: async ({ name, uid }, missed) => {
+      const regarding = { apiVersion: 'talaria.dev/v1alpha1', kind: 'CronJob', name, uid };
+      const note = describeMisses(missed);
+      await client.createEvent({ regarding, type: 'Warning', reason: 'SlotMissed', action: 'Schedule', note });
     },
   };
 }

@@ -8,10 +8,11 @@ import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { quietly } from '../runs/quietly.ts';
 import { type PendingStatus, readPendingStatuses } from './job-facts.ts';
+import { createMissReports } from './miss-reports.ts';
 import { giveLeaseBack, holdLease } from './named-lease.ts';
-import { buildStatus, healthyReason } from './status.ts';
+import { buildStatus, healthyReason, newestMiss } from './status.ts';
 
-/** Writes the gateways' part of the status of CronJobs. */
+/** Writes the gateways' part of the status of CronJobs, and reports slots that were missed. */
 export interface StatusWriter {
   readonly start: () => void;
   readonly stop: () => Promise<void>;
@@ -36,6 +37,7 @@ const leaseSeconds = 10;
 export function createStatusWriter({ database, sink, table, mayWork, clock, log }: StatusWriterOptions): StatusWriter {
   const stopping = new AbortController();
   const self = newId();
+  const misses = createMissReports(sink, clock, log);
   let loop: Promise<void> | undefined;
 
   const write = async (pending: PendingStatus): Promise<void> => {
@@ -55,6 +57,10 @@ export function createStatusWriter({ database, sink, table, mayWork, clock, log 
     }
     const stored = version === '0' ? null : JSON.stringify(status);
     await database.query(writtenStatement, [pending.uid, version, stored, healthyReason(status)]);
+    const newest = newestMiss(pending.facts);
+    const count = status.missedCount - (pending.written?.missedCount ?? 0);
+    if (stored !== null && newest && count > 0)
+      misses.note({ name: pending.name, uid: pending.uid }, { count, ...newest });
   };
 
   const look = async (): Promise<void> => {
@@ -67,6 +73,7 @@ export function createStatusWriter({ database, sink, table, mayWork, clock, log 
   const run = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       await quietly(log, look);
+      await misses.send();
       await sleep(lookEveryMs, stopping.signal);
     }
     await quietly(log, () => giveLeaseBack(database, leaseName, self));

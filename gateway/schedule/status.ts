@@ -38,15 +38,11 @@ const most = { active: 100, recent: 10 };
  * equal facts give an equal status. `now` is RFC 3339.
  */
 export function buildStatus(facts: JobFacts, before: JobStatus | undefined, now: string): JobStatus {
-  const newestMiss = facts.missed
-    .map(({ lastSlot }) => lastSlot)
-    .toSorted(byTime)
-    .at(-1);
   return {
     ...optional('lastScheduleTime', facts.lastStarted),
     ...optional('nextScheduleTime', facts.nextSlot),
     ...optional('lastSuccessfulTime', facts.lastSucceeded),
-    ...optional('lastMissedTime', newestMiss),
+    ...optional('lastMissedTime', newestMiss(facts)?.lastSlot),
     missedCount: facts.missed.reduce((sum, { count }) => sum + count, 0),
     consecutiveFailures: facts.consecutiveFailures,
     ...(facts.lastRunAt === '' ? {} : { lastRunAt: facts.lastRunAt }),
@@ -60,6 +56,12 @@ export function buildStatus(facts: JobFacts, before: JobStatus | undefined, now:
       return { ...condition, lastTransitionTime, observedGeneration: facts.generation };
     }),
   };
+}
+
+/** The newest slot that was missed, and why; undefined when none was. */
+export function newestMiss({ missed }: JobFacts): { readonly reason: string; readonly lastSlot: Date } | undefined {
+  const newest = missed.toSorted((a, b) => byTime(a.lastSlot, b.lastSlot)).at(-1);
+  return newest && { reason: newest.reason, lastSlot: newest.lastSlot };
 }
 
 /** The reason of the condition Healthy in a status. */

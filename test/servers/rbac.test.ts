@@ -64,7 +64,6 @@ const rights: Record<TalariaComponent, { readonly has: readonly string[]; readon
       'create leases.coordination.k8s.io',
       'patch,delete leases.coordination.k8s.io:talaria-gateway-1',
       'patch cronjobs.talaria.dev/status:daily',
-      'patch agents.talaria.dev/status:coder',
       'create events.events.k8s.io',
     ],
     lacks: [
@@ -80,6 +79,7 @@ const rights: Record<TalariaComponent, { readonly has: readonly string[]; readon
       'get,list,watch routes.talaria.dev',
       'get,list,watch cronjobs.talaria.dev',
       'update,patch,delete agents.talaria.dev:coder',
+      'patch agents.talaria.dev/status:coder',
       'patch routes.talaria.dev/status:team',
       'list,watch leases.coordination.k8s.io',
       'get,list pods',

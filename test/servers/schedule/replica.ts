@@ -17,6 +17,8 @@ export interface Replica {
   readonly registry: Registry;
   /** The last status written per CronJob. */
   readonly statuses: ReadonlyMap<string, JobStatus>;
+  /** The reports of missed slots, such as `nightly 2 Forbid`. */
+  readonly misses: readonly string[];
   /** Puts a Table in force. */
   readonly swap: (table: Table) => void;
   readonly stop: () => Promise<void>;
@@ -44,11 +46,15 @@ export function startReplica({ url, name, table, ...options }: ReplicaOptions): 
   });
   const registry = new Registry();
   const statuses = new Map<string, JobStatus>();
+  const misses: string[] = [];
   let current = table;
   const lease = createLeaseKeeper({ database, replica: name, sequence: () => current.sequence, clock, log });
   const writeToMap: JobStatusSink = {
     writeJobStatus: async ({ name: job }, status) => {
       statuses.set(job, status);
+    },
+    reportMiss: async ({ name: job }, { count, reason }) => {
+      misses.push(`${job} ${count} ${reason}`);
     },
   };
   const background = createBackground({
@@ -73,6 +79,7 @@ export function startReplica({ url, name, table, ...options }: ReplicaOptions): 
     database,
     registry,
     statuses,
+    misses,
     swap: (next) => {
       current = next;
     },

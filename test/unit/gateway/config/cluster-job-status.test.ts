@@ -34,6 +34,24 @@ describe('the status of a CronJob', () => {
   });
 });
 
+describe('a report of missed slots', () => {
+  const lastSlot = new Date('2026-01-01T06:00:00Z');
+
+  it.each([
+    [1, 'The slot 2026-01-01T06:00:00Z was missed because of Forbid.'],
+    [3, '3 slots were missed; the newest, 2026-01-01T06:00:00Z, because of Forbid.'],
+  ])('of %d is an Event about the CronJob that says when and why', async (count, note) => {
+    const events: unknown[] = [];
+    const client = {
+      applyStatus: () => Promise.reject(new Error('not asked for')),
+      createEvent: async (event: unknown) => void events.push(event),
+    };
+    await createClusterJobStatus(client, log).reportMiss(job, { count, lastSlot, reason: 'Forbid' });
+    const regarding = { apiVersion: 'talaria.dev/v1alpha1', kind: 'CronJob', name: 'nightly', uid: 'uid-1' };
+    expect(events).toEqual([{ regarding, type: 'Warning', reason: 'SlotMissed', action: 'Schedule', note }]);
+  });
+});
+
 function failingWith(failure: { readonly status: number; readonly reason: string }) {
   return sinkThat(() => {
     throw new KubeError({ ...failure, message: failure.reason });

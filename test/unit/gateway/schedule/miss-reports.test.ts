@@ -1,0 +1,57 @@
+import { expect, it } from 'vitest';
+import { createLogger } from '../../../../core/lib/log.ts';
+import type { JobStatusSink } from '../../../../gateway/config/source.ts';
+import { createMissReports } from '../../../../gateway/schedule/miss-reports.ts';
+
+const log = createLogger('test', 'silent');
+const job = { name: 'nightly', uid: 'uid-1' };
+const other = { name: 'hourly', uid: 'uid-2' };
+const missed = (count: number, reason = 'Forbid') => ({ count, reason, lastSlot: new Date(0) });
+
+/** Reports at a time that the test sets, and what was written. */
+function reporting(failing = false) {
+  const told: string[] = [];
+  const time = { ms: 0 };
+  const sink: JobStatusSink = {
+    writeJobStatus: async () => undefined,
+    reportMiss: async ({ name }, { count, reason }) => {
+      told.push(`${name} ${count} ${reason}`);
+      if (failing) throw new Error('the API server is away');
+    },
+  };
+  const clock = { now: () => time.ms, monotonic: () => time.ms };
+  return { reports: createMissReports(sink, clock, log), told, time };
+}
+
+it('the first miss of a job is reported at once, the next ones together after 30 s', async () => {
+  const { reports, told, time } = reporting();
+  reports.note(job, missed(1));
+  await reports.send();
+  reports.note(job, missed(2));
+  reports.note(job, missed(3, 'Deadline'));
+  time.ms = 29_999;
+  await reports.send();
+  expect(told).toEqual(['nightly 1 Forbid']);
+  time.ms = 30_000;
+  await reports.send();
+  await reports.send();
+  expect(told).toEqual(['nightly 1 Forbid', 'nightly 5 Deadline']);
+});
+
+it('one job does not hold up another', async () => {
+  const { reports, told } = reporting();
+  reports.note(job, missed(1));
+  await reports.send();
+  reports.note(other, missed(2));
+  await reports.send();
+  expect(told).toEqual(['nightly 1 Forbid', 'hourly 2 Forbid']);
+});
+
+it('a report that cannot be written is dropped, and the work goes on', async () => {
+  const { reports, told, time } = reporting(true);
+  reports.note(job, missed(1));
+  await reports.send();
+  time.ms = 60_000;
+  await reports.send();
+  expect(told).toEqual(['nightly 1 Forbid']);
+});
