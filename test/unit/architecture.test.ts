@@ -23,7 +23,7 @@ const mayImport: readonly (readonly [string, readonly string[]])[] = [
 /** Packages that only some places may use. */
 const onlyIn: readonly (readonly [string, readonly string[]])[] = [
   ['@kubernetes/client-node', ['core/kube/']],
-  ['fastify', ['gateway/server.ts', 'gateway/ingress/', 'gateway/admit/']],
+  ['fastify', ['gateway/server.ts', 'gateway/ingress/']],
   ['pg', ['gateway/db/']],
 ];
 
