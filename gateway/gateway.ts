@@ -76,6 +76,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     stateDir: options.stateDir,
     metrics,
     log,
+    clock,
   });
   const { database, isRetired } = state;
   const lease = createLeaseKeeper({
@@ -145,6 +146,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         stateless: createStatelessTurns({ database, isStateAvailable, runTurn }),
         stored,
         isRetired,
+        clock,
       });
       addExplain(app, { ...admit, database, isRetired });
       addSnapshot(app, admit);

@@ -1,3 +1,5 @@
+import type { Clock } from '../../core/lib/clock.ts';
+
 /** Tells whether this replica has been behind the newest snapshot of all replicas for too long to take background work. */
 export interface Staleness {
   /** `newest`: the highest sequence that any replica has served. */
@@ -8,7 +10,7 @@ export interface Staleness {
 const toleratedMs = 5_000;
 
 /** Fresh until it is noted otherwise. */
-export function createStaleness(monotonic: () => number = () => performance.now()): Staleness {
+export function createStaleness({ monotonic }: Pick<Clock, 'monotonic'>): Staleness {
   let behindSince: number | undefined;
   return {
     note: (newest, own) => {

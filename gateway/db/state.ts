@@ -1,3 +1,4 @@
+import type { Clock } from '../../core/lib/clock.ts';
 import { TalariaError } from '../../core/lib/errors.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import { sleep } from '../../core/lib/sleep.ts';
@@ -7,7 +8,7 @@ import { type AgentNames, createAgentNames } from './agent-names.ts';
 import { claimInstallation, ForeignDatabase, raiseSequence } from './installation.ts';
 import { migrate } from './migrate.ts';
 import { type Database, guardDatabase } from './pool.ts';
-import { createStaleness } from './staleness.ts';
+import { createStaleness, type Staleness } from './staleness.ts';
 
 export interface StateOptions {
   readonly database: Database;
@@ -19,6 +20,7 @@ export interface StateOptions {
   readonly stateDir: string | undefined;
   readonly metrics: Metrics;
   readonly log: Logger;
+  readonly clock: Clock;
 }
 
 /** The gateway's hold on its database, from before the first connection to the end. */
@@ -44,7 +46,7 @@ export function createState(options: StateOptions): State {
   const { tables, log, metrics } = options;
   const stopping = new AbortController();
   const names = createAgentNames(options.stateDir, log);
-  const staleness = createStaleness();
+  const staleness = createStaleness(options.clock);
   let prepared = false;
   let available: boolean | undefined;
   let loop: Promise<void> | undefined;
@@ -111,7 +113,7 @@ async function upkeep(
   database: Database,
   table: Table | undefined,
   names: AgentNames,
-  staleness: ReturnType<typeof createStaleness>,
+  staleness: Staleness,
 ): Promise<void> {
   if (table === undefined) {
     await names.refresh(database);

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../../core/lib/clock.ts';
 import { TalariaError } from '../../core/lib/errors.ts';
 import { newId, toWire } from '../../core/lib/id.ts';
 import { type Envelope, envelope, secretHeaders } from '../../core/route/envelope.ts';
@@ -20,6 +21,7 @@ export interface ChatCompletionsOptions extends AdmitOptions {
   readonly stored: StoredTurns;
   /** Whether an Agent of this name existed and is gone. */
   readonly isRetired: (name: string) => boolean;
+  readonly clock: Clock;
 }
 
 /** `POST /v1/chat/completions`: stateless, or a turn of the session that `X-Talaria-Session-Id` names. */
@@ -34,7 +36,11 @@ export function addChatCompletions(app: FastifyInstance, options: ChatCompletion
     const turn = await openTurn(options, { request, admission, headers, body, clientSignal });
     describeTurn(request, reply, turn, headers);
     const model = modelName(turn.resolution.agentName);
-    const frame = { id: `chatcmpl-${newId().replaceAll('-', '')}`, created: Math.floor(Date.now() / 1_000), model };
+    const frame = {
+      id: `chatcmpl-${newId().replaceAll('-', '')}`,
+      created: Math.floor(options.clock.now() / 1_000),
+      model,
+    };
     if (body.stream) return streamAnswer(request, reply, { turn, frame, body, clientSignal });
     const result = await turn.complete();
     noteUsage(request, result);
@@ -68,7 +74,7 @@ async function openTurn(
   const stored = headers.sessionId !== '';
   const input = stored ? lastTurn(body.messages) : body.messages;
   const query: ResolveQuery = {
-    envelope: toEnvelope(request, admission, headers, body, input),
+    envelope: toEnvelope({ request, admission, headers, body }, input, options.clock.now()),
     principal,
     isRetired: options.isRetired,
   };
@@ -77,22 +83,20 @@ async function openTurn(
 }
 
 function toEnvelope(
-  request: FastifyRequest,
-  { principal }: Admission,
-  headers: TalariaHeaders,
-  body: ChatRequest,
+  { request, admission, headers, body }: Omit<Parsed, 'clientSignal'>,
   input: readonly ChatMessage[],
+  receivedAt: number,
 ): Envelope {
   const last = input.findLast((message) => message.role === 'user');
   return envelope({
     chatId: headers.chatId,
     threadId: headers.threadId,
     userId: headers.userId,
-    apiKey: principal.keyName ?? '',
+    apiKey: admission.principal.keyName ?? '',
     model: body.model,
     headers: routableHeaders(request),
     text: last ? textOf(last) : '',
-    receivedAt: Date.now(),
+    receivedAt,
   });
 }
 

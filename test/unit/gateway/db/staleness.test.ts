@@ -3,7 +3,7 @@ import { createStaleness } from '../../../../gateway/db/staleness.ts';
 
 it('a replica that is behind for 5 s takes no background work until it caught up', () => {
   let now = 0;
-  const staleness = createStaleness(() => now);
+  const staleness = createStaleness({ monotonic: () => now });
   expect(staleness.isFresh()).toBe(true);
   staleness.note(7, 7);
   staleness.note(8, 7);
