@@ -58,7 +58,7 @@ export function createController(options: ControllerOptions): Controller {
     } catch (error) {
       if (stopping.signal.aborted) return;
       const terminal = isTerminal(error);
-      log.error({ err: error, key, terminal }, 'reconcile failed');
+      log.error({ err: error, object: key, terminal }, 'reconcile failed');
       options.onError?.(error, terminal);
       if (terminal) queue.forget(key);
       else queue.retry(key);
@@ -76,7 +76,7 @@ export function createController(options: ControllerOptions): Controller {
     },
     add: (key) => {
       if (queue.add(key) || stopping.signal.aborted) return;
-      log.error({ key }, 'the queue is full, a key was dropped');
+      log.error({ object: key }, 'the queue is full, an object was dropped');
     },
     addAfter: queue.addAfter,
   };
