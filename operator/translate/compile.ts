@@ -26,8 +26,11 @@ export interface Compilation {
 }
 
 /**
- * Makes the next content of the snapshot. Pure, and independent of the order of its input. An entry that does not change
- * stays the object that is published, and one changed object costs little more than its own work.
+ * Makes the next content of the snapshot. A pure function: no client, no clock, nothing mutated, the output sorted and
+ * independent of the order of the input. What is published comes in because a generation that is not accepted never changes
+ * what serves: the entry of the last accepted one stays. Compiling again with the result as what is published gives the same
+ * result. An entry that does not change stays the object that is published, and one changed object costs little more than
+ * its own work.
  */
 export function compile(resources: Resources, published: Published): Compilation {
   const lookups = sourceLookups(resources, published);

@@ -6,8 +6,8 @@ import { z } from 'zod';
 import type { Condition } from '../../../operator/object-status.ts';
 import { objectStatus } from '../../../operator/object-status.ts';
 import { emptyContent, type Published } from '../../../operator/translate/published.ts';
-import { type Translation, translate } from '../../../operator/translate/translate.ts';
 import { type Manifest, resourcesOf } from './manifests.ts';
+import { type Translation, translate } from './translate.ts';
 
 const folder = path.join(import.meta.dirname, 'testdata');
 const inputs = globSync('*.in.yaml', { cwd: folder }).sort();

@@ -4,8 +4,8 @@ import { encodeSnapshot } from '../../../../core/snapshot/encode.ts';
 import { bucketOf, maxBuckets } from '../../../../core/snapshot/names.ts';
 import { packBucket, payloadBytes } from '../../../../core/snapshot/pack.ts';
 import { emptyContent } from '../../../../operator/translate/published.ts';
-import { type Translation, translate } from '../../../../operator/translate/translate.ts';
 import { type Manifest, resourcesOf } from '../manifests.ts';
+import { type Translation, translate } from '../translate.ts';
 
 describe('texts of one Agent', () => {
   it('beyond 256 KiB together are not accepted, and the last accepted texts stay in force', async () => {

@@ -4,8 +4,8 @@ import { canonicalJson } from '../../../../core/lib/json.ts';
 import { encodeSnapshot } from '../../../../core/snapshot/encode.ts';
 import type { Resources } from '../../../../operator/resources.ts';
 import { emptyContent, type Published } from '../../../../operator/translate/published.ts';
-import { type Translation, translate } from '../../../../operator/translate/translate.ts';
 import { type Manifest, resourcesOf, uidOf } from '../manifests.ts';
+import { type Translation, translate } from '../translate.ts';
 
 const versionKey = 'properties';
 const nothing: Published = { content: emptyContent, versionKey };

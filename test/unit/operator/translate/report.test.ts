@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Resources } from '../../../../operator/resources.ts';
 import { emptyContent } from '../../../../operator/translate/published.ts';
-import { type Translation, translate } from '../../../../operator/translate/translate.ts';
 import { type Manifest, resourcesOf } from '../manifests.ts';
+import { type Translation, translate } from '../translate.ts';
 
 describe('the report on an object', () => {
   it('names the fields that are stored and not acted on', async () => {
