@@ -31,7 +31,10 @@ export function admitBy(options: AdmitOptions, role: 'client' | 'admin' = 'clien
   return (request, reply, done) => {
     const table = options.tables.current();
     if (table === undefined) {
-      throw new TalariaError('state_unavailable', 'This gateway has not received its configuration yet.');
+      throw new TalariaError(
+        'state_unavailable',
+        'This gateway has no configuration yet: none has come since it started. Try again shortly; if this lasts, see whether the operator runs.',
+      );
     }
     reply.header('x-talaria-revision', table.revision);
     const principal = authenticate(request.headers.authorization, table, options);

@@ -51,11 +51,18 @@ export function createStoredTurns(options: StoredTurnsOptions): StoredTurns {
 
 async function begin(options: StoredTurnsOptions, request: StoredTurnRequest): Promise<StoredTurn> {
   const lease = options.lease();
-  if (!lease) throw new TalariaError('state_unavailable', 'This gateway cannot store turns at the moment.');
+  if (!lease) throw cannotStore();
   const run = newId();
   const begun = await beginOnOwner(options, request, { lease, run, input: request.input.map(toItem) });
   const history = begun.history ?? (await waitForTurn(options, { ...begun, run, lease }, request.clientSignal));
   const { resolution, session } = begun;
   const turn = { resolution, session, run, lease, messages: [...toMessages(history), ...request.input] };
   return { resolution, session, run, complete: (onDelta) => completeTurn(options, request, turn, onDelta) };
+}
+
+function cannotStore(): TalariaError {
+  return new TalariaError(
+    'state_unavailable',
+    'This gateway cannot store turns at the moment: the database does not answer it. Try again shortly, or leave X-Talaria-Session-Id out for a stateless turn.',
+  );
 }

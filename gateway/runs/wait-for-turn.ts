@@ -28,7 +28,7 @@ export async function waitForTurn(
   try {
     while (!signal.aborted) {
       const outcome = await continueTurn(options.database, run, lease.id, sessions.maxHistoryMessages);
-      if (outcome === 'gone') throw new TalariaError('run_interrupted', 'The turn was cancelled while it waited.');
+      if (outcome === 'gone') throw interrupted();
       if (outcome !== 'queued') return outcome;
       await options.bell.heard(session, signal);
     }
@@ -45,5 +45,15 @@ const gaveUp = { status: 'cancelled', errorCode: 'session_busy', errorMessage: '
 function whyItGaveUp(clientSignal: AbortSignal, lease: WorkerLease): unknown {
   if (clientSignal.aborted) return clientSignal.reason;
   if (!lease.signal.aborted) return sessionBusy();
-  return new TalariaError('state_unavailable', 'The database could not be reached while the turn waited.');
+  return new TalariaError(
+    'state_unavailable',
+    'The database could not be reached while the turn waited for its session; it did not begin. Try again shortly.',
+  );
+}
+
+function interrupted(): TalariaError {
+  return new TalariaError(
+    'run_interrupted',
+    'The turn was cancelled while it waited for its session; it did not begin. Send it again if it is still wanted.',
+  );
 }

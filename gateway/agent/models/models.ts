@@ -79,17 +79,21 @@ function createOpener(dispatcher: Dispatcher) {
 
 function openModel(agent: string, settings: OneModel, apiKey: string | undefined, dispatcher: Dispatcher): ModelClient {
   if (settings.provider === 'echo') return createEchoModel(settings.name);
-  if (settings.provider === 'anthropic') throw notReady(agent, 'the model provider anthropic is not implemented yet');
-  if (settings.apiKey !== undefined && apiKey === undefined) throw notReady(agent, "its model's API key is missing");
+  if (settings.provider === 'anthropic') {
+    throw notReady(agent, 'its model.provider is anthropic, which is not implemented yet', 'Set another provider');
+  }
+  if (settings.apiKey !== undefined && apiKey === undefined) {
+    throw notReady(agent, "its model's API key is missing", 'Make the Secret and key that model.apiKeySecretRef names');
+  }
   const baseURL = settings.baseURL ?? (settings.provider === 'openai' ? openAiBaseURL : undefined);
-  if (baseURL === undefined) throw notReady(agent, 'its model has no baseURL');
+  if (baseURL === undefined) throw notReady(agent, 'its model has no address', 'Set model.baseURL');
   return createOpenAiCompatibleModel({ settings, baseURL, apiKey, dispatcher });
 }
 
 const openAiBaseURL = 'https://api.openai.com/v1';
 
-function notReady(agent: string, why: string): TalariaError {
-  return new TalariaError('agent_not_ready', `Agent "${agent}" is not ready: ${why}`);
+function notReady(agent: string, why: string, cure: string): TalariaError {
+  return new TalariaError('agent_not_ready', `Agent "${agent}" is not ready: ${why}. ${cure} in the Agent.`);
 }
 
 interface TrackedCall extends ModelCall {

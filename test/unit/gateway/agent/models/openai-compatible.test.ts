@@ -277,8 +277,16 @@ describe('retries and fallbacks', () => {
 
 describe('a model that cannot be asked', () => {
   it.each([
-    ['of a provider that comes later', { provider: 'anthropic' }, /anthropic is not implemented yet/],
-    ['whose key is missing', { apiKey: 'gone.model.v1' }, /API key is missing/],
+    [
+      'of a provider that comes later',
+      { provider: 'anthropic' },
+      /provider is anthropic, which is not implemented yet\. Set another provider/,
+    ],
+    [
+      'whose key is missing',
+      { apiKey: 'gone.model.v1' },
+      /API key is missing\. Make the Secret and key that model\.apiKeySecretRef names/,
+    ],
   ] as const)('%s is agent_not_ready', (_what, fields, message) => {
     expect(() => models.forAgent(agentOf(fields), { credential: (name) => secrets.get(name) })).toThrowError(
       expect.objectContaining({ code: 'agent_not_ready', message: expect.stringMatching(message) }),
