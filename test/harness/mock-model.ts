@@ -20,6 +20,8 @@ export interface ModelRequest {
 /** How the next request is answered; `text` where nothing else is said. */
 export type ModelBehaviour =
   | { readonly kind: 'answer'; readonly text?: string; readonly delayMs?: number; readonly pauseMs?: number }
+  /** Answers once `after` resolved. */
+  | { readonly kind: 'answer'; readonly text?: string; readonly after: Promise<unknown> }
   /** An HTTP error with the body of the OpenAI API. */
   | { readonly kind: 'fail'; readonly status: number; readonly message?: string; readonly retryAfter?: number }
   /** Takes the request and never answers. */
@@ -88,6 +90,10 @@ async function readRequest(incoming: IncomingMessage, response: ServerResponse):
 async function behave(behaviour: ModelBehaviour, request: ModelRequest, response: ServerResponse): Promise<void> {
   switch (behaviour.kind) {
     case 'answer':
+      if ('after' in behaviour) {
+        await behaviour.after;
+        return answer(response, request, behaviour.text ?? lastUserText(request), 0);
+      }
       if (behaviour.delayMs) await delay(behaviour.delayMs);
       return answer(response, request, behaviour.text ?? lastUserText(request), behaviour.pauseMs ?? 0);
     case 'fail':

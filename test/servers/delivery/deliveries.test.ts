@@ -208,6 +208,11 @@ describe('deliveries to one target', () => {
         const rows = await state.rows('select from deliveries');
         return rows.length === count;
       });
+      // Until the first attempt is recorded, `skipBackoff` would not make the next one due.
+      await waitFor('the first to wait for its next attempt', async () => {
+        const rows = await state.rows(`select from deliveries where status = 'pending' and attempts = 1`);
+        return rows.length === 1;
+      });
     }
     expect(receiver.received).toHaveLength(1);
     receiver.answer(status(200));

@@ -64,18 +64,23 @@ describe('PostgreSQL is stopped and comes back', () => {
 
   it('a turn that ends during the outage is stored once the database is back', async () => {
     const gateway = await start();
-    mock.next({ kind: 'answer', text: 'paid for', delayMs: 600 });
+    const down = Promise.withResolvers<void>();
+    mock.next({ kind: 'answer', text: 'paid for', after: down.promise });
     const turn = ask(gateway.url, { key: 'k', model: 'talaria/remote', headers: { 'x-talaria-session-id': 'mine' } });
     await waitFor('the model to be asked', () => mock.requests.length > 0);
     // A begin is committed asynchronously: a crash may lose the last moments of it, and with it the turn.
     await state.rows('checkpoint');
     await postgres.kill();
-    const back = new Promise((resolve) => setTimeout(resolve, 2_000)).then(postgres.start);
+    down.resolve();
+    await waitFor('the model to have answered', async () =>
+      (await (await fetch(`${gateway.url}/metrics`)).text()).includes(
+        'talaria_turns_total{agent="remote",outcome="completed"} 1',
+      ),
+    );
+    await postgres.start();
     expect(await turn).toMatchObject({ status: 200, text: 'paid for' });
-    await back;
-    expect(await state.rows('select status, output_text from runs')).toEqual([
-      { status: 'completed', output_text: 'paid for' },
-    ]);
+    const runs = await waitFor('the database to answer', () => state.rows('select status, output_text from runs'));
+    expect(runs).toEqual([{ status: 'completed', output_text: 'paid for' }]);
   });
 });
 
