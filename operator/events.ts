@@ -2,6 +2,7 @@ import type { EventFields, KubeClient } from '../core/kube/types.ts';
 import { sha256 } from '../core/lib/hash.ts';
 import type { Logger } from '../core/lib/log.ts';
 import type { Kind } from '../crds/common.ts';
+import type { LostEntry } from './lost-entries.ts';
 import type { Condition } from './object-status.ts';
 import type { KeyFault, ObjectReport } from './translate/report.ts';
 
@@ -13,12 +14,16 @@ export interface EventRecorder {
     before: readonly Condition[],
     after: readonly Condition[],
   ) => void;
+  /** Warns of each object that serves no more because what was published of it is damaged. */
+  readonly lastGoodLost: (lost: readonly LostEntry[]) => void;
   /** Warns of faulty gateway keys: each fault once while it lasts, also over restarts of this process. */
   readonly keyFaults: (faults: readonly KeyFault[]) => void;
 }
 
 /** The conditions whose loss is worth an Event. */
 const warnedTypes = ['Accepted', 'ResolvedRefs', 'ProfileReady'];
+const lostNote =
+  'the published snapshot was damaged, and with it went the last accepted generation; nothing of the object is in force until its newest generation is accepted';
 
 export function createEventRecorder(client: Pick<KubeClient, 'createEvent'>, log: Logger): EventRecorder {
   let reported: ReadonlySet<string> = new Set();
@@ -36,6 +41,11 @@ export function createEventRecorder(client: Pick<KubeClient, 'createEvent'>, log
         if (status !== 'False' || !warnedTypes.includes(type)) continue;
         const previous = before.find((condition) => condition.type === type);
         if (previous?.status !== 'False' || previous.reason !== reason) warn(regarding, reason, message);
+      }
+    },
+    lastGoodLost: (lost) => {
+      for (const { kind, name, uid } of lost) {
+        warn({ apiVersion: 'talaria.dev/v1alpha1', kind, name, uid }, 'LastGoodLost', lostNote);
       }
     },
     keyFaults: (faults) => {

@@ -3,6 +3,7 @@ import { hasStatus, KubeError } from '../core/kube/kube-error.ts';
 import type { Logger } from '../core/lib/log.ts';
 import type { Acknowledgements } from './acknowledgements.ts';
 import type { CredentialShards } from './credentials.ts';
+import { type LostEntry, lostEntries } from './lost-entries.ts';
 import type { ProgrammingLedger } from './programming.ts';
 import type { Publication, Publisher } from './publish.ts';
 import type { Resources } from './resources.ts';
@@ -33,6 +34,8 @@ export interface NamespaceLoopOptions {
   readonly onPublished: (publication: Publication, startedAt: number) => void;
   /** What was decided about each object, after each publish. */
   readonly onCompiled: (compilation: Compilation) => void;
+  /** Objects that are out of service because what was published of them is damaged. */
+  readonly onLost: (lost: readonly LostEntry[]) => void;
   readonly monotonic: () => number;
   readonly log: Logger;
 }
@@ -45,6 +48,7 @@ export function createNamespaceLoop(options: NamespaceLoopOptions): NamespaceLoo
   let published: Published | undefined;
   let publication: Publication | undefined;
   let surplus = false;
+  let isUnreadable = (_uid: string) => false;
 
   /** The first pass of a leader: what is published, so that last good entries stay and nothing is written anew. */
   const load = async (signal: AbortSignal): Promise<Published> => {
@@ -53,6 +57,7 @@ export function createNamespaceLoop(options: NamespaceLoopOptions): NamespaceLoo
     await publisher.claim();
     if (found.publication !== undefined) ledger.published(found.content, found.publication.sequence);
     publication = found.publication;
+    isUnreadable = found.isUnreadable;
     return { content: found.content, versionKey: shards.versionKey() };
   };
 
@@ -68,7 +73,21 @@ export function createNamespaceLoop(options: NamespaceLoopOptions): NamespaceLoo
     options.onPublished(current, startedAt);
     publication = current;
     options.onCompiled(compilation);
+    tellLost(compilation);
     await prune(credentials, current.sequence);
+  };
+
+  /** Once, by the first pass of a leader that found a damaged snapshot. */
+  const tellLost = (compilation: Compilation): void => {
+    const lost = lostEntries(compilation, isUnreadable);
+    isUnreadable = () => false;
+    if (lost.length === 0) return;
+    const objects = lost.map(({ kind, name }) => `${kind}/${name}`);
+    log.error(
+      { objects },
+      'the last good generation of objects that are not accepted was lost with a damaged snapshot',
+    );
+    options.onLost(lost);
   };
 
   /** Old values go once no live gateway can still name them. */

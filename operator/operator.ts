@@ -146,6 +146,7 @@ export function createOperator(options: OperatorOptions): Operator {
       compiled = compilation;
       reporter.addAfter('report', reportDelayMs);
     },
+    onLost: events.lastGoodLost,
     monotonic,
     log,
   });

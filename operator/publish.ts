@@ -20,7 +20,12 @@ export interface Publication {
 /** Writes snapshots where gateways look for them. */
 export interface Publisher {
   /** Reads what is published: the content, empty when there is none, and its place in time. Call it before all else. */
-  readonly load: () => Promise<{ readonly content: SnapshotContent; readonly publication: Publication | undefined }>;
+  readonly load: () => Promise<{
+    readonly content: SnapshotContent;
+    readonly publication: Publication | undefined;
+    /** Whether the entry of an object, if there was one, could not be read. */
+    readonly isUnreadable: (uid: string) => boolean;
+  }>;
   /** Reads again what is stored, after a write that found something else than we know. */
   readonly reload: () => Promise<void>;
   /** Makes `content` the published one. Writes nothing when it already is, and mends what somebody edited. */
@@ -103,9 +108,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
     reload: objects.load,
     load: async () => {
       await objects.load();
-      const { content, index } = readPublished(objects.get, log);
+      const { content, index, isUnreadable } = readPublished(objects.get, log);
       published = index && { revision: index.revision, sequence: index.sequence };
-      return { content, publication: published };
+      return { content, publication: published, isUnreadable };
     },
     claim: async () => {
       const index = objects.get(snapshotIndexName);

@@ -2,7 +2,7 @@ import { TerminalError } from '../core/kube/controller.ts';
 import type { ConfigMap } from '../core/kube/resources.ts';
 import type { Logger } from '../core/lib/log.ts';
 import { assemble, decodeBucket, decodeIndex, SnapshotRejected } from '../core/snapshot/decode.ts';
-import { bucketName, indexKey, snapshotIndexName } from '../core/snapshot/names.ts';
+import { bucketName, bucketOf, indexKey, snapshotIndexName } from '../core/snapshot/names.ts';
 import { unpackBucket } from '../core/snapshot/pack.ts';
 import type { SnapshotContent, SnapshotIndex } from '../core/snapshot/schema.ts';
 import { emptyContent } from './translate/published.ts';
@@ -12,20 +12,31 @@ import { emptyContent } from './translate/published.ts';
  * are accepted come back by themselves. Throws a TerminalError for a schema that only a newer operator can read, because
  * publishing would then lose what that one published.
  */
-export function readPublished(
-  get: (name: string) => ConfigMap | undefined,
-  log: Logger,
-): { readonly content: SnapshotContent; readonly index: SnapshotIndex | undefined } {
+export function readPublished(get: (name: string) => ConfigMap | undefined, log: Logger): Found {
   const stored = get(snapshotIndexName);
   const index = readIndex(stored);
   if (index === undefined) {
     if (stored !== undefined) log.error('the published index cannot be read; it is made anew');
-    return { content: emptyContent, index };
+    return { content: emptyContent, index, isUnreadable: () => stored !== undefined };
   }
   const buckets = index.buckets.map(({ slot, sha256 }, number) =>
     readBucket(get(bucketName(number, slot)), sha256, log),
   );
-  return { content: assemble(index, buckets).content, index };
+  return {
+    content: assemble(
+      index,
+      buckets.map((bucket) => bucket ?? emptyContent),
+    ).content,
+    index,
+    isUnreadable: (uid) => buckets[bucketOf(uid, buckets.length)] === undefined,
+  };
+}
+
+interface Found {
+  readonly content: SnapshotContent;
+  readonly index: SnapshotIndex | undefined;
+  /** Whether the entry of an object, if there is one, stands in what cannot be read. */
+  readonly isUnreadable: (uid: string) => boolean;
 }
 
 /** The index in its ConfigMap; undefined when there is none, or it is damaged. Throws as `readPublished` does. */
@@ -40,11 +51,11 @@ export function readIndex(stored: ConfigMap | undefined): SnapshotIndex | undefi
   }
 }
 
-function readBucket(stored: ConfigMap | undefined, hash: string, log: Logger): SnapshotContent {
+function readBucket(stored: ConfigMap | undefined, hash: string, log: Logger): SnapshotContent | undefined {
   try {
     return decodeBucket(unpackBucket(stored ?? { metadata: { name: '' } }) ?? '', hash);
   } catch (error) {
     log.error({ err: error, bucket: stored?.metadata.name }, 'a published bucket cannot be read; it is made anew');
-    return emptyContent;
+    return undefined;
   }
 }
