@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { agents, configMaps, cronJobs, routes, secrets } from '../../../core/kube/resources.ts';
 import type { KubeObject } from '../../../core/kube/types.ts';
+import { snapshotNames } from '../../../operator/publish.ts';
 import { waitFor } from '../../harness/wait-for.ts';
 import { createStage, type RunningOperator, type Stage } from './stage.ts';
 
@@ -19,11 +20,12 @@ beforeAll(async () => {
 afterAll(() => stage.stop());
 
 describe('1,000 objects that nobody touches', () => {
-  it('keep their resourceVersions, and so do snapshot and credentials, through 10 forced reconciles', async () => {
+  it('keep their resourceVersions, and so do index, buckets and credentials, through 10 forced reconciles', async () => {
     const before = await versions();
     for (let round = 0; round < 10; round += 1) {
+      const passes = await operator.passes();
       operator.reconcileAll();
-      await stage.client.list(agents);
+      await waitFor(`pass ${round}`, async () => (await operator.passes()) > passes);
     }
     await quiet();
     expect(await versions()).toEqual(before);
@@ -76,8 +78,9 @@ async function versions(): Promise<Record<string, string | undefined>> {
   const lists = [agents, routes, cronJobs, secrets].map((resource) => stage.client.list(resource));
   const objects = (await Promise.all(lists)).flatMap((list) => list.items);
   const { items } = await stage.client.list(configMaps);
-  const index = items.filter(({ metadata }) => metadata.name === 'talaria-snapshot');
-  const own = [...objects, ...index].filter(({ metadata }) => !metadata.name.startsWith('marker-'));
+  const snapshot = items.filter(({ metadata }) => snapshotNames.includes(metadata.name));
+  expect(snapshot.length).toBeGreaterThan(1);
+  const own = [...objects, ...snapshot].filter(({ metadata }) => !metadata.name.startsWith('marker-'));
   return Object.fromEntries(own.map(({ metadata }) => [metadata.name, metadata.resourceVersion]));
 }
 

@@ -38,6 +38,8 @@ export interface OperatorOptions {
 
 export interface RunningOperator extends Operator {
   readonly lost: () => boolean;
+  /** How many times it has gone over the whole namespace. */
+  readonly passes: () => Promise<number>;
 }
 
 export interface Replica {
@@ -85,10 +87,11 @@ export async function createStage(): Promise<Stage> {
     client,
     startOperator: ({ wrap = (same: KubeClient) => same, podName = 'talaria-operator-0', leaseTiming } = {}) => {
       let lost = false;
+      const metrics = createOperatorMetrics();
       const operator = createOperator({
         client: wrap(clientOf('operator')),
         podName,
-        metrics: createOperatorMetrics(),
+        metrics,
         onLost: () => {
           lost = true;
         },
@@ -98,7 +101,11 @@ export async function createStage(): Promise<Stage> {
       });
       operator.start();
       stops.push(operator.stop);
-      return { ...operator, lost: () => lost };
+      const passes = async () => {
+        const { values } = await metrics.reconcileSeconds.get();
+        return values.find(({ metricName }) => metricName?.endsWith('_count'))?.value ?? 0;
+      };
+      return { ...operator, lost: () => lost, passes };
     },
     startReplica: async (name) => {
       const replica = await startReplica(clientOf('gateway'), name);
