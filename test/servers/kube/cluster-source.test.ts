@@ -148,6 +148,16 @@ describe('the status of a CronJob on a real API server', () => {
     await createClusterJobStatus(client, log).writeJobStatus(job, status);
     expect(await admin.get(cronJobs, 'gone')).toBeUndefined();
   });
+
+  it('of which slots were missed is told where people look for it', async () => {
+    const job = await createJob('late');
+    const missed = { count: 2, lastSlot: new Date('2026-01-01T06:00:00Z'), reason: 'Forbid' };
+    await createClusterJobStatus(client, log).reportMiss(job, missed);
+    const shown = await namespace.kubectl(['describe', 'cronjobs.talaria.dev', 'late']);
+    expect(shown).toMatch(
+      /Warning +SlotMissed .*2 slots were missed; the newest, 2026-01-01T06:00:00Z, because of Forbid/,
+    );
+  });
 });
 
 interface StoredCronJob extends KubeObject {
