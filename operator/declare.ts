@@ -70,7 +70,7 @@ const suspended = z.object({ spec: z.object({ suspend: z.literal(true) }) });
 const olderCrds = 'the CRDs in the cluster may be older than the operator; apply those of its release';
 
 function read<K extends Kind>(kind: K, raw: KubeObject): { object?: ObjectOf[K]; problem?: Rejection } {
-  const parsed = schemas[kind].safeParse(raw);
+  const parsed = schemas[kind].safeParse(withoutStatus(raw));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     return { problem: invalid(issue?.path.join('.') ?? '', issue?.message ?? 'does not fit the schema') };
@@ -78,6 +78,12 @@ function read<K extends Kind>(kind: K, raw: KubeObject): { object?: ObjectOf[K];
   const [broken] = ruleProblems(kind, parsed.data, undefined);
   if (broken !== undefined) return { problem: invalid(broken.path, broken.message) };
   return { object: parsed.data as unknown as ObjectOf[K] };
+}
+
+/** There are thousands of objects, and only their spec is asked for. */
+function withoutStatus(raw: KubeObject): object {
+  const { name, uid, generation, annotations } = raw.metadata;
+  return { ...raw, metadata: { name, uid, generation, annotations }, status: undefined };
 }
 
 /** The API server refuses such an object, unless its CRDs were changed or are of another release. */

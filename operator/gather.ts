@@ -1,6 +1,7 @@
 import type { ConfigMap, Secret } from '../core/kube/resources.ts';
 import type { KubeObject } from '../core/kube/types.ts';
 import { canonicalJson } from '../core/lib/json.ts';
+import type { Kind } from '../crds/common.ts';
 import type { ObjectOf } from '../crds/rules.ts';
 import { shardNames } from './credentials.ts';
 import { declare, declareConfigMap, declareSecret, runAtAnnotation } from './declare.ts';
@@ -8,10 +9,16 @@ import type { Declared, Resources } from './resources.ts';
 import type { Watch } from './watch.ts';
 
 /** Reads the copies of the namespace into what translate takes. An object that means the same stays the same value. */
-export function createGather(watch: Pick<Watch, 'declared' | 'secrets' | 'configMaps'>): () => Promise<Resources> {
-  const agents = keeper<Declared<ObjectOf['Agent']>>((raw) => declare('Agent', raw), isUnchanged);
-  const routes = keeper<Declared<ObjectOf['Route']>>((raw) => declare('Route', raw), isUnchanged);
-  const cronJobs = keeper<Declared<ObjectOf['CronJob']>>((raw) => declare('CronJob', raw), isUnchanged);
+export function createGather(
+  watch: Pick<Watch, 'declared' | 'secrets' | 'configMaps'>,
+  breathe: () => Promise<void>,
+): () => Promise<Resources> {
+  const declared = <K extends Kind>(kind: K) =>
+    keeper<Declared<ObjectOf[K]>>(async (raw) => {
+      await breathe();
+      return await declare(kind, raw);
+    }, isUnchanged);
+  const [agents, routes, cronJobs] = [declared('Agent'), declared('Route'), declared('CronJob')];
   const secrets = keeper(async (raw: Secret) => declareSecret(raw), hasSameData);
   const configMaps = keeper(async (raw: ConfigMap) => declareConfigMap(raw), hasSameData);
   return async () => ({

@@ -6,6 +6,7 @@ import type { KubeClient, OwnerReference } from '../core/kube/types.ts';
 import type { Clock } from '../core/lib/clock.ts';
 import type { Logger } from '../core/lib/log.ts';
 import { createAcknowledgements } from './acknowledgements.ts';
+import { createBreather } from './breather.ts';
 import { createCredentialShards, shardNames } from './credentials.ts';
 import { createEventRecorder } from './events.ts';
 import { createGather, hasSameData, isUnchanged } from './gather.ts';
@@ -52,6 +53,7 @@ const reportDelayMs = 100;
 export function createOperator(options: OperatorOptions): Operator {
   const { client, podName, metrics, onLost, log, clock } = options;
   const { monotonic } = clock;
+  const breathe = createBreather(monotonic);
   let ownerReferences: readonly OwnerReference[] = [];
   let compiled: Compilation | undefined;
   let timers: readonly NodeJS.Timeout[] = [];
@@ -105,6 +107,7 @@ export function createOperator(options: OperatorOptions): Operator {
     ledger,
     events,
     demandLeadership: leadership.demand,
+    breathe,
     now: clock.now,
     onWrite: (kind) => metrics.statusWrites.inc({ kind }),
     onError: () => metrics.failures.inc({ controller: 'status' }),
@@ -131,7 +134,7 @@ export function createOperator(options: OperatorOptions): Operator {
       await watch.whenSynced(signal);
       ownerReferences = await deploymentOwner(client, log);
     },
-    gather: createGather(watch),
+    gather: createGather(watch, breathe),
     publisher,
     shards,
     acknowledgements,

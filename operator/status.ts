@@ -31,6 +31,8 @@ export interface StatusWriterOptions {
   readonly events: Pick<EventRecorder, 'conditionsChanged'>;
   /** Asked before each write. Throws when this process does not lead. */
   readonly demandLeadership: () => void;
+  /** Called before each look at an object: see breather.ts. */
+  readonly breathe: () => Promise<void>;
   /** Wall-clock time in milliseconds. */
   readonly now: () => number;
   readonly onWrite: (kind: Kind) => void;
@@ -76,6 +78,7 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
   };
 
   const reconcile = async (key: string): Promise<Outcome> => {
+    await options.breathe();
     const report = reports.get(key);
     const stored = report && newest(report);
     if (report === undefined || stored === undefined) {

@@ -11,7 +11,14 @@ import { type EntryLookups, jobProblems, routeProblems } from './cross-reference
 import { asksForDefault } from './default-agent.ts';
 import { memoised } from './memo.ts';
 import type { Settled } from './proposal.ts';
-import { acceptedVerdict, limitedVerdicts, resolvedRefsVerdict, shadowedVerdicts, type Verdict } from './verdicts.ts';
+import {
+  acceptedVerdict,
+  limitedVerdicts,
+  profileReady,
+  resolvedRefsVerdict,
+  shadowedVerdicts,
+  type Verdict,
+} from './verdicts.ts';
 
 /** What translate says about one object; acknowledgements and times come to it later. */
 export interface ObjectReport {
@@ -81,13 +88,7 @@ const agentReport = memoised((settled: Settled<Declared<Agent>, AgentEntry>, loo
     verdicts: [
       acceptedVerdict(settled),
       ...(about.entry === undefined ? [] : [resolvedRefsVerdict(settled, about.problems)]),
-      {
-        type: 'ProfileReady',
-        status: 'True',
-        reason: 'ProfileReady',
-        message: 'nothing of the profile has to be prepared',
-        generation,
-      },
+      profileReady(generation),
       ...shadowedVerdicts('AnotherDefault', generation, anotherDefault),
       ...limitedVerdicts(settled),
     ],

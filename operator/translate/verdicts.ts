@@ -23,9 +23,7 @@ interface Decided {
 /** Whether the newest generation is valid, and what is in force when it is not. */
 export function acceptedVerdict({ declared, entry, rejection }: Settled<Decided, Entry>): Verdict<'Accepted'> {
   const { generation, kind } = declared;
-  if (rejection === undefined) {
-    return { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'the generation is valid', generation };
-  }
+  if (rejection === undefined) return accepted(generation);
   const inForce = generationOf(entry);
   const consequence = inForce === undefined ? `The ${kind} is not in force.` : `Generation ${inForce} stays in force.`;
   const message = `${rejection.message} ${consequence}`;
@@ -39,13 +37,16 @@ export function resolvedRefsVerdict(
 ): Verdict<'ResolvedRefs'> {
   const generation = generationOf(entry) ?? declared.generation;
   const [first] = problems;
-  if (first === undefined) {
-    const message = 'every reference is resolved';
-    return { type: 'ResolvedRefs', status: 'True', reason: 'ResolvedRefs', message, generation };
-  }
+  if (first === undefined) return resolved(generation);
   const message = listed(problems.map((problem) => problem.message));
   return { type: 'ResolvedRefs', status: 'False', reason: first.reason, message, generation };
 }
+
+/** Homes are rendered by the gateways, so that there is nothing to wait for. */
+export const profileReady = shared<'ProfileReady'>('ProfileReady', 'nothing of the profile has to be prepared');
+
+const accepted = shared<'Accepted'>('Accepted', 'the generation is valid');
+const resolved = shared<'ResolvedRefs'>('ResolvedRefs', 'every reference is resolved');
 
 /** Which fields do nothing yet; none when all of them work. */
 export function limitedVerdicts({ declared }: Settled<Decided, Entry>): readonly Verdict<'Limited'>[] {
@@ -76,4 +77,27 @@ const maxListed = 10;
 function listed(messages: readonly string[]): string {
   const shown = [...new Set(messages)].slice(0, maxListed).join('; ');
   return messages.length > maxListed ? `${shown}; and more` : shown;
+}
+
+const keptVerdicts = 1_000;
+
+/** Good news is the same for nearly all of many objects, so it is made once for each generation. */
+function shared<T extends 'Accepted' | 'ResolvedRefs' | 'ProfileReady'>(
+  type: T,
+  message: string,
+): (generation: number) => Verdict<T> {
+  const made = new Map<number, Verdict<T>>();
+  return (generation) => {
+    const known = made.get(generation);
+    if (known !== undefined) return known;
+    const verdict = {
+      type,
+      status: 'True',
+      reason: type as unknown as ConditionReason<T>,
+      message,
+      generation,
+    } as const;
+    if (made.size < keptVerdicts) made.set(generation, verdict);
+    return verdict;
+  };
 }

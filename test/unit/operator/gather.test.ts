@@ -8,7 +8,10 @@ function setUp() {
   const lists = { Agent: [], Route: [], CronJob: [], secrets: [], configMaps: [] } as Record<string, KubeObject[]>;
   const copy = (name: string) => ({ list: () => lists[name] ?? [] }) as never;
   const declared = { Agent: copy('Agent'), Route: copy('Route'), CronJob: copy('CronJob') };
-  return { lists, gather: createGather({ declared, secrets: copy('secrets'), configMaps: copy('configMaps') }) };
+  return {
+    lists,
+    gather: createGather({ declared, secrets: copy('secrets'), configMaps: copy('configMaps') }, async () => undefined),
+  };
 }
 
 const agent = (name: string, fields: Partial<KubeObject['metadata']> = {}, status = {}): KubeObject =>

@@ -48,6 +48,7 @@ beforeEach(() => {
       },
     },
     demandLeadership: () => {},
+    breathe: async () => {},
     now: () => 0,
     onWrite: () => {},
     onError: (error) => failures.push(error),
