@@ -17,7 +17,7 @@ import type { Logger } from '../core/lib/log.ts';
 import { snapshotIndexName } from '../core/snapshot/names.ts';
 import type { Kind } from '../crds/common.ts';
 import { shardNames } from './credentials.ts';
-import { credentialsLabel, gatewayKeyLabel, sourceLabel } from './declare.ts';
+import { credentialsLabel, gatewayKeyLabel, runAtAnnotation, sourceLabel } from './declare.ts';
 
 /** Copies of everything in the namespace that the operator acts on. */
 export interface Watch {
@@ -64,9 +64,9 @@ export function createWatch(options: WatchOptions): Watch {
     });
 
   const declared = {
-    Agent: reflect(agents, (change) => options.onDeclared('Agent', change)),
-    Route: reflect(routes, (change) => options.onDeclared('Route', change)),
-    CronJob: reflect(cronJobs, (change) => options.onDeclared('CronJob', change)),
+    Agent: reflect(agents, (change) => options.onDeclared('Agent', change), withoutAuthorship),
+    Route: reflect(routes, (change) => options.onDeclared('Route', change), withoutAuthorship),
+    CronJob: reflect(cronJobs, (change) => options.onDeclared('CronJob', change), withoutAuthorship),
   };
   const copies = {
     secrets: reflect(secrets, options.onSecret, withoutForeignSecret),
@@ -86,6 +86,16 @@ export function createWatch(options: WatchOptions): Watch {
     whenSynced: async (signal) => {
       await Promise.all(all.map((reflector) => reflector.whenSynced(signal)));
     },
+  };
+}
+
+/** Labels and annotations are for others: one of them is the whole object again, as kubectl applied it. */
+function withoutAuthorship({ metadata, ...object }: KubeObject): KubeObject {
+  const { labels, annotations, ownerReferences, ...kept } = metadata;
+  const runAt = annotations?.[runAtAnnotation];
+  return {
+    ...object,
+    metadata: { ...kept, ...(runAt !== undefined && { annotations: { [runAtAnnotation]: runAt } }) },
   };
 }
 
