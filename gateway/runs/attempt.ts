@@ -11,7 +11,7 @@ import type { JobRunEnding } from './finish-run.ts';
 import type { JobRun } from './job-run.ts';
 import { openJobSession } from './job-session.ts';
 import { preflight } from './preflight.ts';
-import { recordEffects } from './record-effects.ts';
+import type { RecordEffects } from './record-effects.ts';
 import { asRunFailure, RunFailure } from './run-failure.ts';
 import { untilStored } from './until-stored.ts';
 
@@ -20,8 +20,11 @@ export interface ExecuteOptions {
   readonly database: Database;
   readonly table: Table;
   readonly runTurn: RunTurn;
+  readonly recordEffects: RecordEffects;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Called right before a model is called. */
+  readonly onBegun: () => void;
   /** Called after outbox rows were stored. */
   readonly onOutbox: () => void;
 }
@@ -48,6 +51,7 @@ export async function attemptRun(options: ExecuteOptions, run: JobRun, signal: A
   let effects = false;
   const onEffect = () => {
     effects = true;
+    options.onBegun();
   };
   try {
     return await unlessStuck(takeTurn(options, run, limit.signal, onEffect), limit.signal);
@@ -88,7 +92,7 @@ async function unlessStuck<T>(work: Promise<T>, signal: AbortSignal): Promise<T>
 }
 
 async function takeTurn(
-  { database, table, runTurn, clock }: ExecuteOptions,
+  { database, table, runTurn, recordEffects, clock }: ExecuteOptions,
   run: JobRun,
   signal: AbortSignal,
   onEffect: () => void,
@@ -104,7 +108,7 @@ async function takeTurn(
     signal,
     onEffect: async () => {
       const own = session.kind === 'isolated' ? session : undefined;
-      const recorded = await untilStored(() => recordEffects(database, run, own), signal);
+      const recorded = await untilStored(() => recordEffects(run, own), signal);
       if (!recorded) throw new RunFailure('run_interrupted', 'the run was taken from its worker or asked to stop');
       onEffect();
     },

@@ -5,7 +5,7 @@ import type { Database } from '../db/pool.ts';
 import type { LeaseKeeper } from './lease.ts';
 import { quietly } from './quietly.ts';
 
-const reapEveryMs = 1_000;
+const reapEveryMs = 500;
 /** After an outage of the database, results that wait to be stored come before their runs are given up. */
 const reapAfterMs = 3_000;
 
@@ -18,7 +18,7 @@ export interface ReaperOptions {
   readonly onResumed: () => void;
 }
 
-/** Settles every second what dead workers left, once this worker has held its own lease for a while. */
+/** Settles twice a second what dead workers left, once this worker has held its own lease for a while. */
 export async function reapUntil(stopping: AbortSignal, options: ReaperOptions): Promise<void> {
   const { database, lease, clock, log, onResumed } = options;
   let held: { readonly id: string; readonly since: number } | undefined;

@@ -2,33 +2,71 @@ import type { Database } from '../db/pool.ts';
 import type { JobRun } from './job-run.ts';
 
 /**
- * Records that a model is about to be called, and makes the session of an isolated run. False: the run was taken from
- * this worker or asked to stop, and no call may be made. A second call with the same session does no harm.
+ * Records that a model is about to be called for a run, and makes the session of an isolated one. False: the run was taken
+ * from this worker or asked to stop, and no call may be made. A second call with the same session does no harm.
  */
-export async function recordEffects(
-  database: Database,
-  run: JobRun,
-  session: { readonly id: string; readonly name: string } | undefined,
-): Promise<boolean> {
-  const { rowCount } = await database.prepared('record-effects', effectsStatement, [
-    run.id,
-    run.worker,
-    run.attempt,
-    session?.id ?? null,
-    session?.name ?? '',
-  ]);
-  return rowCount === 1;
+export type RecordEffects = (run: JobRun, session: OwnSession | undefined) => Promise<boolean>;
+
+/** A session that is to be made for one run alone. */
+export interface OwnSession {
+  readonly id: string;
+  readonly name: string;
 }
 
-const effectsStatement = `
+/** Makes RecordEffects. What is asked for in one turn of the event loop is recorded together, in one statement. */
+export function createEffectsRecorder(database: Database): RecordEffects {
+  let waiting: Waiting[] = [];
+
+  const flush = async () => {
+    const batch = waiting;
+    waiting = [];
+    try {
+      const recorded = await recordAll(database, batch);
+      for (const { run, resolve } of batch) resolve(recorded.has(run.id));
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
+  };
+
+  return (run, session) => {
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+    waiting.push({ run, session, resolve, reject });
+    if (waiting.length === 1) setImmediate(flush);
+    return promise;
+  };
+}
+
+interface Waiting {
+  readonly run: JobRun;
+  readonly session: OwnSession | undefined;
+  readonly resolve: (recorded: boolean) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+async function recordAll(database: Database, batch: readonly Waiting[]): Promise<ReadonlySet<string>> {
+  const begun = batch.map(({ run, session }) => ({
+    id: run.id,
+    worker: run.worker,
+    attempt: run.attempt,
+    session_id: session?.id ?? null,
+    session_name: session?.name ?? '',
+  }));
+  const { rows } = await database.prepared<{ id: string }>('record-effects', statement, [JSON.stringify(begun)]);
+  return new Set(rows.map(({ id }) => id));
+}
+
+const statement = `
   with begun as (
-    update runs set effects_started = true, session_id = coalesce($4, session_id)
-    where id = $1 and worker = $2 and attempt = $3 and status = 'running'
-    returning agent, agent_uid, job_uid
+    update runs r set effects_started = true, session_id = coalesce(b.session_id, r.session_id)
+    from jsonb_to_recordset($1) as b(id uuid, worker uuid, attempt integer, session_id uuid, session_name text)
+    where r.id = b.id and r.worker = b.worker and r.attempt = b.attempt and r.status = 'running'
+    returning r.id, r.agent, r.agent_uid, r.job_uid, b.session_id, b.session_name
   ),
+  clock as (select talaria_now() as now),
   session as (
-    insert into sessions (id, agent, agent_uid, platform, principal, name)
-    select $4, agent, agent_uid, 'cron', job_uid, $5 from begun where $4::uuid is not null
+    insert into sessions (id, agent, agent_uid, platform, principal, name, created_at, last_active_at)
+    select begun.session_id, agent, agent_uid, 'cron', job_uid, session_name, clock.now, clock.now
+    from begun, clock where begun.session_id is not null
     on conflict do nothing
   )
-  select from begun`;
+  select id from begun`;

@@ -12,6 +12,7 @@ import type { JobRun } from './job-run.ts';
 import type { LeaseKeeper, WorkerLease } from './lease.ts';
 import { quietly } from './quietly.ts';
 import { reapUntil } from './reap.ts';
+import { createEffectsRecorder } from './record-effects.ts';
 import { watchRuns } from './watch.ts';
 
 /** Takes background runs and executes them. */
@@ -40,6 +41,8 @@ export interface WorkerOptions {
 
 const lookEveryMs = 250;
 const watchEveryMs = 500;
+/** Runs that are taken and have not called a model yet: what dies with its worker waits for the worker's lease to end. */
+const maxBeginning = 16;
 /** How long aborted turns may take to end when the worker stops. */
 const abortMs = 1_000;
 
@@ -47,9 +50,11 @@ const abortMs = 1_000;
 export function createWorker(options: WorkerOptions): Worker {
   const { lease, clock, log, concurrency = 64 } = options;
   let watchedAt = clock.monotonic();
+  const recordEffects = createEffectsRecorder(options.database);
   const stopping = new AbortController();
   const gaveUp = new AbortController();
   const active = new Map<string, { readonly controller: AbortController; readonly done: Promise<void> }>();
+  const beginning = new Set<string>();
   const loops: Promise<void>[] = [];
   let pause = new AbortController();
   let nudged = false;
@@ -63,8 +68,13 @@ export function createWorker(options: WorkerOptions): Worker {
   const execute = (run: JobRun, held: WorkerLease, table: Table) => {
     const controller = new AbortController();
     const signal = AbortSignal.any([held.signal, gaveUp.signal, controller.signal]);
-    const done = executeRun({ ...options, table }, run, signal, gaveUp.signal).finally(() => {
+    const onBegun = () => {
+      if (beginning.delete(run.id) && moreQueued) nudge();
+    };
+    beginning.add(run.id);
+    const done = executeRun({ ...options, table, recordEffects, onBegun }, run, signal, gaveUp.signal).finally(() => {
       active.delete(run.id);
+      beginning.delete(run.id);
       // Otherwise nothing waited for this end but runs of the same job, which the next look finds.
       if (moreQueued || run.backlog) nudge();
     });
@@ -72,7 +82,7 @@ export function createWorker(options: WorkerOptions): Worker {
   };
 
   const take = async (): Promise<void> => {
-    const free = concurrency - active.size;
+    const free = Math.min(concurrency - active.size, maxBeginning - beginning.size);
     const held = lease.current();
     const table = options.table();
     if (free <= 0 || held === undefined || table === undefined || !options.mayWork()) return;
