@@ -3,12 +3,12 @@ import { Agent, type Dispatcher } from 'undici';
 import type { Clock } from '../../core/lib/clock.ts';
 import { toWire } from '../../core/lib/id.ts';
 import type { Logger } from '../../core/lib/log.ts';
-import { sleep } from '../../core/lib/sleep.ts';
 import { within } from '../../core/lib/within.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { type EgressPolicy, guardedConnector } from '../egress.ts';
 import type { LeaseKeeper } from '../runs/lease.ts';
+import { createNudgedLoop } from '../runs/nudged-loop.ts';
 import { quietly } from '../runs/quietly.ts';
 import { untilStored } from '../runs/until-stored.ts';
 import { type ClaimedDelivery, claimDeliveries } from './claim-deliveries.ts';
@@ -62,17 +62,8 @@ export function createSender(options: SenderOptions): Sender {
     registers: [options.registry],
   });
   const count: Count = (kind, status) => attempts.inc({ kind, status });
-  const stopping = new AbortController();
   const gaveUp = new AbortController();
   const sending = new Map<string, Promise<void>>();
-  let loop: Promise<void> | undefined;
-  let pause = new AbortController();
-  let nudged = false;
-
-  const nudge = () => {
-    nudged = true;
-    pause.abort();
-  };
 
   const take = async (): Promise<void> => {
     const held = options.lease.current();
@@ -90,23 +81,13 @@ export function createSender(options: SenderOptions): Sender {
     }
   };
 
-  const run = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      pause = new AbortController();
-      nudged = false;
-      await quietly(options.log, take);
-      if (!nudged) await sleep(lookEveryMs, AbortSignal.any([stopping.signal, pause.signal]));
-    }
-  };
+  const { start, nudge, stop } = createNudgedLoop(lookEveryMs, take, options.log);
 
   return {
-    start: () => {
-      loop ??= run();
-    },
+    start,
     nudge,
     stop: async (budgetMs) => {
-      stopping.abort();
-      await loop;
+      await stop();
       const ended = Promise.all(sending.values());
       await within(ended, budgetMs);
       gaveUp.abort(new Error('the gateway is stopping'));

@@ -1,6 +1,5 @@
 import type { Clock } from '../../core/lib/clock.ts';
 import type { Logger } from '../../core/lib/log.ts';
-import { sleep } from '../../core/lib/sleep.ts';
 import { within } from '../../core/lib/within.ts';
 import type { RunTurn } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
@@ -10,7 +9,7 @@ import { claimRuns } from './claim.ts';
 import { executeRun } from './execute.ts';
 import type { JobRun } from './job-run.ts';
 import type { LeaseKeeper, WorkerLease } from './lease.ts';
-import { quietly } from './quietly.ts';
+import { createNudgedLoop } from './nudged-loop.ts';
 import { reapUntil } from './reap.ts';
 import { createEffectsRecorder } from './record-effects.ts';
 import { watchRuns } from './watch.ts';
@@ -55,15 +54,8 @@ export function createWorker(options: WorkerOptions): Worker {
   const gaveUp = new AbortController();
   const active = new Map<string, { readonly controller: AbortController; readonly done: Promise<void> }>();
   const beginning = new Set<string>();
-  const loops: Promise<void>[] = [];
-  let pause = new AbortController();
-  let nudged = false;
+  let reaping: Promise<void> | undefined;
   let moreQueued = false;
-
-  const nudge = () => {
-    nudged = true;
-    pause.abort();
-  };
 
   const execute = (run: JobRun, held: WorkerLease, table: Table) => {
     const controller = new AbortController();
@@ -101,24 +93,21 @@ export function createWorker(options: WorkerOptions): Worker {
     if (orphans > 0) log.warn({ orphans }, 'runs that this worker held without knowing were given back');
   };
 
-  const work = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      pause = new AbortController();
-      nudged = false;
-      await quietly(log, take);
-      await quietly(log, watch);
-      if (!nudged) await sleep(lookEveryMs, AbortSignal.any([stopping.signal, pause.signal]));
-    }
+  const look = async (): Promise<void> => {
+    await take();
+    await watch();
   };
+  const { start, nudge, stop } = createNudgedLoop(lookEveryMs, look, log);
 
   return {
     start: () => {
-      if (loops.length === 0) loops.push(work(), reapUntil(stopping.signal, { ...options, onResumed: nudge }));
+      start();
+      reaping ??= reapUntil(stopping.signal, { ...options, onResumed: nudge });
     },
     nudge,
     stop: async (budgetMs) => {
       stopping.abort();
-      await Promise.all(loops);
+      await Promise.all([stop(), reaping]);
       const ended = Promise.all([...active.values()].map(({ done }) => done));
       await within(ended, budgetMs);
       gaveUp.abort(new Error('the gateway is stopping'));
