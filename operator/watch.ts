@@ -11,12 +11,10 @@ import {
   type Secret,
   secrets,
 } from '../core/kube/resources.ts';
-import type { KubeClient, KubeObject, KubeResource } from '../core/kube/types.ts';
+import type { KubeClient, KubeMetadata, KubeObject, KubeResource } from '../core/kube/types.ts';
 import type { Clock } from '../core/lib/clock.ts';
 import type { Logger } from '../core/lib/log.ts';
-import { snapshotIndexName } from '../core/snapshot/names.ts';
 import type { Kind } from '../crds/common.ts';
-import { shardNames } from './credentials.ts';
 import { credentialsLabel, gatewayKeyLabel, runAtAnnotation, sourceLabel } from './declare.ts';
 
 /** Copies of everything in the namespace that the operator acts on. */
@@ -89,26 +87,32 @@ export function createWatch(options: WatchOptions): Watch {
   };
 }
 
-/** Labels and annotations are for others: one of them is the whole object again, as kubectl applied it. */
+/** What is kept of thousands of objects: one of the annotations is the whole object again, as kubectl applied it. */
 function withoutAuthorship({ metadata, ...object }: KubeObject): KubeObject {
-  const { labels, annotations, ownerReferences, ...kept } = metadata;
-  const runAt = annotations?.[runAtAnnotation];
-  return {
-    ...object,
-    metadata: { ...kept, ...(runAt !== undefined && { annotations: { [runAtAnnotation]: runAt } }) },
+  const { name, namespace, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp } = metadata;
+  const runAt = metadata.annotations?.[runAtAnnotation];
+  const kept = {
+    name,
+    namespace,
+    uid,
+    resourceVersion,
+    generation,
+    creationTimestamp,
+    deletionTimestamp,
+    annotations: runAt === undefined ? undefined : { [runAtAnnotation]: runAt },
   };
+  return { ...object, metadata: kept as KubeMetadata };
 }
 
-/** Values of Secrets that nobody gave to Talaria are not kept in memory. */
+/** Values of Secrets that nobody gave to Talaria are not kept in memory; of our own shards the version is enough. */
 function withoutForeignSecret({ data, ...secret }: Secret): Secret {
   const given = isLabelled(secret, credentialsLabel) || isLabelled(secret, gatewayKeyLabel);
-  return given || shardNames.includes(secret.metadata.name) ? { ...secret, ...(data && { data }) } : secret;
+  return given && data !== undefined ? { ...secret, data } : secret;
 }
 
-/** The buckets of the snapshot are known to who writes them, so their copy need not be kept either. */
+/** Texts of ConfigMaps that nobody gave to Talaria are not kept in memory; of our own buckets the version is enough. */
 function withoutForeignConfigMap({ data, binaryData, ...configMap }: ConfigMap): ConfigMap {
-  const wanted = isLabelled(configMap, sourceLabel) || configMap.metadata.name === snapshotIndexName;
-  return wanted ? { ...configMap, ...(data && { data }) } : configMap;
+  return isLabelled(configMap, sourceLabel) && data !== undefined ? { ...configMap, data } : configMap;
 }
 
 function isLabelled({ metadata }: KubeObject, label: string): boolean {
