@@ -7,7 +7,7 @@ import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { outboxRows } from '../delivery/outbox.ts';
 import { toItem } from '../sessions/items.ts';
-import type { JobRunEnding } from './finish-run.ts';
+import type { FinishRun, JobRunEnding } from './finish-run.ts';
 import type { JobRun } from './job-run.ts';
 import { openJobSession } from './job-session.ts';
 import { preflight } from './preflight.ts';
@@ -21,6 +21,7 @@ export interface ExecuteOptions {
   readonly table: Table;
   readonly runTurn: RunTurn;
   readonly recordEffects: RecordEffects;
+  readonly finishRun: FinishRun;
   readonly clock: Clock;
   readonly log: Logger;
   /** Called right before a model is called. */

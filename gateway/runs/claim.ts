@@ -17,7 +17,10 @@ export async function claimRuns(
   return { runs, leaseExpired: rows[0]?.alive === false };
 }
 
-/** One row at least: `alive` with no run when there is nothing to take. */
+/**
+ * One row at least: `alive` with no run when there is nothing to take. A `case`, because `or` leads the planner to combine
+ * indexes of which one holds every run that waits.
+ */
 const claimStatement = `
   with alive as (
     select exists (select from workers where id = $1 and lease_until > talaria_now()) as alive
@@ -28,8 +31,8 @@ const claimStatement = `
       and not (r.exclusive and exists (
         select from runs earlier
         where earlier.job_uid = r.job_uid and earlier.id <> r.id and earlier.exclusive
-          and (earlier.status in ('running', 'waiting_for_approval', 'stopping')
-            or (earlier.status = 'queued' and (earlier.slot, earlier.id) < (r.slot, r.id)))))
+          and earlier.status in ('queued', 'running', 'waiting_for_approval', 'stopping')
+          and case earlier.status when 'queued' then (earlier.slot, earlier.id) < (r.slot, r.id) else true end))
     order by r.start_after, r.id
     limit $2
     for update of r skip locked
@@ -40,8 +43,11 @@ const claimStatement = `
     from candidates where r.id = candidates.id
     returning r.id, r.agent, r.agent_uid, r.job_uid, r.slot, r.attempt, r.max_attempts, r.backlog, r.input
   ),
+  held_jobs as (
+    select uid from cron_jobs where uid in (select job_uid from taken) order by uid for update
+  ),
   shown as (
-    update cron_jobs set status_version = status_version + 1 where uid in (select job_uid from taken)
+    update cron_jobs set status_version = status_version + 1 where uid in (select uid from held_jobs)
   )
   select alive.alive, taken.* from alive left join taken on true order by taken.slot, taken.id`;
 

@@ -1,6 +1,4 @@
-import type { Database } from '../db/pool.ts';
 import { type AttemptResult, attemptRun, type ExecuteOptions } from './attempt.ts';
-import { finishRun } from './finish-run.ts';
 import type { JobRun } from './job-run.ts';
 import { queueAgain } from './queue-again.ts';
 import { untilStored } from './until-stored.ts';
@@ -21,7 +19,7 @@ export async function executeRun(
   try {
     const result = await attemptRun(options, run, signal);
     if (result.kind === 'failed') log.warn({ ...about, err: result.failure }, 'a scheduled run failed');
-    const stored = await untilStored(() => store(options.database, run, result), gaveUp);
+    const stored = await untilStored(() => store(options, run, result), gaveUp);
     if (hasOutbox(result)) options.onOutbox();
     if (stored === 'lost') log.warn(about, 'a run ended after it was taken from this worker; nothing of it is sent');
   } catch (error) {
@@ -34,16 +32,16 @@ function hasOutbox(result: AttemptResult): boolean {
   return ending !== undefined && ending.status !== 'cancelled' && ending.outbox.length > 0;
 }
 
-async function store(database: Database, run: JobRun, result: AttemptResult): Promise<string> {
+async function store(options: ExecuteOptions, run: JobRun, result: AttemptResult): Promise<string> {
   switch (result.kind) {
     case 'abandoned':
       return 'abandoned';
     case 'ended':
-      return await finishRun(database, run, result.ending);
+      return await options.finishRun(run, result.ending);
     case 'failed':
-      return await storeFailure(database, run, result);
+      return await storeFailure(options, run, result);
     case 'busy':
-      await queueAgain(database, run, { delaySeconds: busySeconds, sameAttempt: true });
+      await queueAgain(options.database, run, { delaySeconds: busySeconds, sameAttempt: true });
       return 'queued';
   }
 }
@@ -54,13 +52,13 @@ const longestBackoffSeconds = 3_600;
 
 /** Another attempt of the same run, only while no call of a model or a tool was made. */
 async function storeFailure(
-  database: Database,
+  { database, finishRun }: ExecuteOptions,
   run: JobRun,
   { failure, effects, ending }: Extract<AttemptResult, { kind: 'failed' }>,
 ): Promise<string> {
-  if (effects || run.attempt >= run.maxAttempts) return await finishRun(database, run, ending);
+  if (effects || run.attempt >= run.maxAttempts) return await finishRun(run, ending);
   const { backoffSeconds } = run.input.job.retry;
   const delaySeconds = Math.min(backoffSeconds * 2 ** (run.attempt - 1), longestBackoffSeconds);
   const queued = await queueAgain(database, run, { delaySeconds, sameAttempt: false, failure });
-  return queued ? 'queued' : await finishRun(database, run, ending);
+  return queued ? 'queued' : await finishRun(run, ending);
 }

@@ -1,3 +1,5 @@
+import { createBatcher } from '../../core/lib/batcher.ts';
+import { TalariaError } from '../../core/lib/errors.ts';
 import type { Usage } from '../agent/models/port.ts';
 import type { Database } from '../db/pool.ts';
 import type { OutboxRow } from '../delivery/outbox.ts';
@@ -24,66 +26,103 @@ export type JobRunEnding =
     }
   | { readonly status: 'cancelled' };
 
+/** `lost`: the run was taken from its worker, and nothing of it is sent. */
+export type FinishedAs = 'completed' | 'failed' | 'cancelled' | 'lost';
+
 /**
- * Ends a run in one statement: result, what was said, outbox rows, and the job's failures, pause and status. Only the
- * worker and attempt that hold the run may end it; a run that was asked to stop ends as cancelled and sends nothing.
- * Gives the status that the run has now, also when an earlier call did it whose answer was lost; or `lost`: then the result
- * is kept with the run, if it has none, and never sent.
+ * Ends a run: result, what was said, outbox rows, and the job's failures, pause and status, all or nothing. Only the worker
+ * and attempt that hold the run may end it; a run that was asked to stop ends as cancelled and sends nothing. Gives the
+ * status that the run has now, also when an earlier call did it whose answer was lost; or `lost`: then the result is kept
+ * with the run, if it has none, and never sent.
  */
-export async function finishRun(
-  database: Database,
-  run: JobRun,
-  ending: JobRunEnding,
-): Promise<'completed' | 'failed' | 'cancelled' | 'lost'> {
+export type FinishRun = (run: JobRun, ending: JobRunEnding) => Promise<FinishedAs>;
+
+/** Makes FinishRun. Runs that end at once are ended together, in one statement. */
+export function createRunFinisher(database: Database): FinishRun {
+  const finish = createBatcher({
+    work: (ended: readonly Ended[]) => finishAll(database, ended),
+    maxItems: 32,
+    lanes: 2,
+    // The failures of a job are counted once for each run, which takes a statement for each.
+    keyOf: ({ run }) => run.jobUid,
+    mayBeOneItems: (error) => !(error instanceof TalariaError && error.code === 'state_unavailable'),
+  });
+  return async (run, ending) => {
+    const status = await finish({ run, ending });
+    if (status === 'lost' && ending.status === 'completed') {
+      await database.query(keepLateResult, [run.id, storableText(ending.text)]);
+    }
+    return status;
+  };
+}
+
+interface Ended {
+  readonly run: JobRun;
+  readonly ending: JobRunEnding;
+}
+
+async function finishAll(database: Database, ended: readonly Ended[]): Promise<readonly FinishedAs[]> {
+  const { rows } = await database.prepared<{ id: string; status: FinishedAs }>('finish-runs', finishStatement, [
+    JSON.stringify(ended.map(toRow)),
+  ]);
+  const statuses = new Map(rows.map(({ id, status }) => [id, status]));
+  return ended.map(({ run }) => statuses.get(run.id) ?? 'lost');
+}
+
+function toRow({ run, ending }: Ended) {
   const done = ending.status === 'completed' ? ending : undefined;
   const failed = ending.status === 'failed' ? ending : undefined;
   const { onFailure, session } = run.input.job;
-  const text = done === undefined ? null : storableText(done.text);
-  const { rows } = await database.prepared<{ status: 'completed' | 'failed' | 'cancelled' }>(
-    'finish-run',
-    finishStatement,
-    [
-      run.id,
-      run.worker,
-      run.attempt,
-      ending.status,
-      text,
-      done === undefined ? null : JSON.stringify(done.usage),
-      done?.model ?? null,
-      failed?.code ?? null,
-      failed === undefined ? null : storableText(failed.message),
-      JSON.stringify(done === undefined ? [] : storable(done.items)),
-      JSON.stringify(ending.status === 'cancelled' ? [] : storable(ending.outbox)),
-      onFailure.afterConsecutive,
-      onFailure.suspendAfter ?? null,
-      session.type === 'Isolated',
-    ],
-  );
-  const status = rows[0]?.status;
-  if (status === undefined && text !== null) await database.query(keepLateResult, [run.id, text]);
-  return status ?? 'lost';
+  return {
+    id: run.id,
+    worker: run.worker,
+    attempt: run.attempt,
+    status: ending.status,
+    text: done === undefined ? null : storableText(done.text),
+    usage: done?.usage ?? null,
+    model: done?.model ?? null,
+    error_code: failed?.code ?? null,
+    error_message: failed === undefined ? null : storableText(failed.message),
+    items: done === undefined ? [] : storable(done.items),
+    outbox: ending.status === 'cancelled' ? [] : storable(ending.outbox),
+    after_consecutive: onFailure.afterConsecutive,
+    suspend_after: onFailure.suspendAfter ?? null,
+    isolated: session.type === 'Isolated',
+  };
 }
 
 const keepLateResult = `update runs set output_text = $2 where id = $1 and status = 'unknown' and output_text is null`;
 
 /** `suspendAfter` failures in a row pause the job; without a bound the comparison is null. */
 const pausesNow = `coalesce(e.status = 'failed' and j.gone_at is null and j.paused_reason is null
-  and j.consecutive_failures + 1 >= $13::integer, false)`;
+  and j.consecutive_failures + 1 >= e.suspend_after, false)`;
 
+/** Rows are locked in one order, runs before jobs, so that two workers never wait for each other. */
 const finishStatement = `
-  with held as (
-    select id, status from runs
-    where id = $1 and worker = $2 and attempt = $3 and status in ('running', 'waiting_for_approval', 'stopping')
-    for update
+  with input as (
+    select * from jsonb_to_recordset($1) as i(id uuid, worker uuid, attempt integer, status text, text text, usage jsonb,
+      model text, error_code text, error_message text, items jsonb, outbox jsonb, after_consecutive integer,
+      suspend_after integer, isolated boolean)
+  ),
+  held as (
+    select r.id, r.status, r.job_uid from runs r join input i on i.id = r.id
+    where r.worker = i.worker and r.attempt = i.attempt and r.status in ('running', 'waiting_for_approval', 'stopping')
+    order by r.id for update of r
+  ),
+  held_jobs as (
+    select j.uid from cron_jobs j where j.uid in (select job_uid from held) order by j.uid for update
   ),
   ended as (
     update runs r
-    set status = case when held.status = 'stopping' then 'cancelled' else $4 end, output_text = $5, usage = $6,
-        model = $7, finished_at = talaria_now(),
-        error_code = case when held.status = 'stopping' then r.error_code else $8 end,
-        error_message = case when held.status = 'stopping' then r.error_message else $9 end
-    from held where r.id = held.id
-    returning r.id, r.job_uid, r.occurrence, r.status, r.session_id, r.agent, r.agent_uid, r.slot
+    set status = case when held.status = 'stopping' then 'cancelled' else i.status end, output_text = i.text,
+        usage = i.usage, model = i.model, finished_at = talaria_now(),
+        error_code = case when held.status = 'stopping' then r.error_code else i.error_code end,
+        error_message = case when held.status = 'stopping' then r.error_message else i.error_message end
+    from held join input i using (id)
+    where r.id = held.id and (select count(*) from held_jobs) >= 0
+    returning r.id, r.job_uid, r.occurrence, r.status, r.session_id, r.agent, r.agent_uid, r.slot,
+      i.outbox, i.after_consecutive, i.suspend_after, i.isolated,
+      case r.status when 'completed' then i.items else '[]' end as items
   ),
   job as (
     update cron_jobs j
@@ -100,19 +139,18 @@ const finishStatement = `
           or (e.status = 'completed' and j.status_healthy <> 'Healthy')
           or (e.status = 'failed' and j.status_healthy <> 'RunFailed')
     from ended e where j.uid = e.job_uid
-    returning j.consecutive_failures
+    returning j.uid, j.consecutive_failures
   ),
   session as (
     update sessions s
-    set last_seq = s.last_seq + jsonb_array_length(new.items), last_active_at = talaria_now(),
-        ended_at = case when $14 then talaria_now() end
-    from ended e, lateral (select case e.status when 'completed' then $10::jsonb else '[]' end as items) new
-    where s.id = e.session_id
-    returning s.id, s.agent, s.last_seq - jsonb_array_length(new.items) as before, new.items
+    set last_seq = s.last_seq + jsonb_array_length(e.items), last_active_at = talaria_now(),
+        ended_at = case when e.isolated then talaria_now() end
+    from ended e where s.id = e.session_id
+    returning s.id, s.agent, s.last_seq - jsonb_array_length(e.items) as before, e.items, e.id as run_id
   ),
   said as (
     insert into items (session_id, seq, agent, run_id, type, data)
-    select session.id, session.before + item.ordinality, session.agent, $1, item.value ->> 'type', item.value
+    select session.id, session.before + item.ordinality, session.agent, session.run_id, item.value ->> 'type', item.value
     from session, jsonb_array_elements(session.items) with ordinality as item
   ),
   outbox as (
@@ -121,13 +159,14 @@ const finishStatement = `
     select d.id, e.id, e.agent, e.agent_uid, e.job_uid, d.target, d.part, d.parts, d.line, d.kind, d.destination, d.data,
       d.status, d.last_error, talaria_now() + make_interval(secs => d.expire_after_seconds)
     from ended e
-    cross join jsonb_to_recordset($11) as d(id uuid, target text, part integer, parts integer, line text, kind text,
-      destination jsonb, data jsonb, status text, last_error text, expire_after_seconds integer)
-    left join job on true
-    where e.status = 'completed' or (e.status = 'failed' and coalesce(job.consecutive_failures, $12) >= $12)
+    cross join lateral jsonb_to_recordset(e.outbox) as d(id uuid, target text, part integer, parts integer, line text,
+      kind text, destination jsonb, data jsonb, status text, last_error text, expire_after_seconds integer)
+    left join job on job.uid = e.job_uid
+    where e.status = 'completed'
+      or (e.status = 'failed' and coalesce(job.consecutive_failures, e.after_consecutive) >= e.after_consecutive)
     on conflict (run_id, target, part) do nothing
   )
-  select status from ended
+  select id, status from ended
   union all
-  select status from runs
-  where id = $1 and worker = $2 and attempt = $3 and status in ('completed', 'failed', 'cancelled')`;
+  select r.id, r.status from runs r join input i on i.id = r.id
+  where r.worker = i.worker and r.attempt = i.attempt and r.status in ('completed', 'failed', 'cancelled')`;

@@ -3,6 +3,8 @@ import { newId } from '../../core/lib/id.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import { sleep } from '../../core/lib/sleep.ts';
 import type { Database } from '../db/pool.ts';
+import { quietly } from './quietly.ts';
+import { reapRuns } from './reap.ts';
 
 /** How long the database keeps a worker's runs for it without a renewal. */
 export const leaseSeconds = 15;
@@ -31,7 +33,10 @@ export interface LeaseKeeper {
 
 export interface LeaseOptions {
   readonly database: Database;
-  /** A name that no other living process has, such as the pod's. A restarted process takes its predecessor's place. */
+  /**
+   * A name that no other living process has, such as the pod's. A restarted process takes its predecessor's place: it ends
+   * that one's lease and settles its runs.
+   */
   readonly replica: string;
   /** The sequence of the snapshot in force; 0 before the first. */
   readonly sequence: () => number;
@@ -55,8 +60,14 @@ export function createLeaseKeeper(options: LeaseOptions): LeaseKeeper {
     pause.abort();
   };
 
+  // Only for an earlier process: this one may still store what its runs gave before it lost a lease.
+  const settle = async (workers: readonly string[]) => {
+    if (workers.length > 0) await quietly(options.log, () => reapRuns(options.database, options.log, workers));
+  };
+
   const run = async () => {
     let failures = 0;
+    let everHeld = false;
     while (!stopping.signal.aborted) {
       pause = new AbortController();
       const lease = held ?? newLease();
@@ -64,6 +75,8 @@ export function createLeaseKeeper(options: LeaseOptions): LeaseKeeper {
       failures = renewed === 'failed' ? failures + 1 : 0;
       if (failures === 1) options.log.warn('the lease of the worker cannot be renewed; it goes on trying');
       if (renewed === 'kept') held = lease;
+      if (renewed === 'kept' && !everHeld) await settle(lease.predecessors);
+      everHeld ||= renewed === 'kept';
       if (renewed === 'gone') drop(lease, 'it expired in the database');
       const next = AbortSignal.any([stopping.signal, pause.signal]);
       await sleep(renewed === 'kept' ? renewEveryMs : retryMs, next);
@@ -97,11 +110,13 @@ interface HeldLease extends WorkerLease {
   known: boolean;
   /** Ends the timer that gives the lease up. */
   watchdog: (() => void) | undefined;
+  /** The leases of the same replica that ended when this one was taken. */
+  predecessors: readonly string[];
 }
 
 function newLease(): HeldLease {
   const controller = new AbortController();
-  return { id: newId(), signal: controller.signal, controller, known: false, watchdog: undefined };
+  return { id: newId(), signal: controller.signal, controller, known: false, watchdog: undefined, predecessors: [] };
 }
 
 /** Takes or renews the lease once. `failed`: the database did not answer, and the watchdog runs on. */
@@ -112,7 +127,7 @@ async function keep(
 ): Promise<'kept' | 'gone' | 'failed'> {
   const asked = clock.monotonic();
   try {
-    const { rowCount } = await database.query(lease.known ? renewStatement : takeStatement, [
+    const { rows, rowCount } = await database.query<{ ended: string[] }>(lease.known ? renewStatement : takeStatement, [
       lease.id,
       replica,
       sequence(),
@@ -126,6 +141,7 @@ async function keep(
       Math.max(0, giveUpAfterMs - (clock.monotonic() - asked)),
     );
     lease.watchdog = () => clearTimeout(timer);
+    lease.predecessors = rows[0]?.ended ?? [];
     return 'kept';
   } catch {
     return 'failed';
@@ -134,11 +150,13 @@ async function keep(
 
 const takeStatement = `
   with predecessor as (
-    update workers set lease_until = talaria_now() where replica = $2 and lease_until > talaria_now()
+    update workers set lease_until = talaria_now() where replica = $2 and lease_until > talaria_now() returning id
   )
   insert into workers (id, replica, sequence, lease_until)
-  values ($1, $2, $3, talaria_now() + make_interval(secs => $4))`;
+  values ($1, $2, $3, talaria_now() + make_interval(secs => $4))
+  returning array(select id from predecessor) as ended`;
 
 const renewStatement = `
   update workers set sequence = $3, lease_until = talaria_now() + make_interval(secs => $4)
-  where id = $1 and replica = $2 and lease_until > talaria_now()`;
+  where id = $1 and replica = $2 and lease_until > talaria_now()
+  returning array[]::uuid[] as ended`;

@@ -1,54 +1,23 @@
-import type { Clock } from '../../core/lib/clock.ts';
 import type { Logger } from '../../core/lib/log.ts';
-import { sleep } from '../../core/lib/sleep.ts';
 import type { Database } from '../db/pool.ts';
-import type { LeaseKeeper } from './lease.ts';
-import { quietly } from './quietly.ts';
-
-const reapEveryMs = 500;
-/** After an outage of the database, results that wait to be stored come before their runs are given up. */
-const reapAfterMs = 3_000;
-
-export interface ReaperOptions {
-  readonly database: Database;
-  readonly lease: LeaseKeeper;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Called when runs were queued again. */
-  readonly onResumed: () => void;
-}
-
-/** Settles twice a second what dead workers left, once this worker has held its own lease for a while. */
-export async function reapUntil(stopping: AbortSignal, options: ReaperOptions): Promise<void> {
-  const { database, lease, clock, log, onResumed } = options;
-  let held: { readonly id: string; readonly since: number } | undefined;
-  while (!stopping.aborted) {
-    await sleep(reapEveryMs, stopping);
-    const id = lease.current()?.id;
-    if (id !== held?.id) held = id === undefined ? undefined : { id, since: clock.monotonic() };
-    if (held === undefined || clock.monotonic() - held.since < reapAfterMs) continue;
-    await quietly(log, async () => {
-      const { resumed, unknown } = await reapRuns(database);
-      if (resumed + unknown > 0) log.warn({ resumed, unknown }, 'runs of dead workers were settled');
-      if (resumed > 0) onResumed();
-    });
-  }
-}
 
 /** How often a run may lose its worker before it is given up: it may be what kills the workers. */
 const maxLostAttempts = 10;
 
 /**
- * Settles what dead workers left. A background run without effects is queued again as its next attempt; every other one
- * that had begun becomes `unknown`, which frees its session and its job and counts as a failure. A run that was asked to
- * stop and did not in time becomes `unknown` too. A queued run of an open request ends with the request's worker.
+ * Settles what dead workers left: of `workers` alone, or of all. A background run without effects is queued again as its
+ * next attempt; every other one that had begun becomes `unknown`, which frees its session and its job and counts as a
+ * failure. A run that was asked to stop and did not in time becomes `unknown` too. A queued run of an open request ends with
+ * the request's worker. Gives the number of runs that were queued again.
  */
-export async function reapRuns(database: Database): Promise<{ readonly resumed: number; readonly unknown: number }> {
+export async function reapRuns(database: Database, log: Logger, workers?: readonly string[]): Promise<number> {
   const { rows } = await database.prepared<{ resumed: string; unknown: string }>('reap-runs', reapStatement, [
     maxLostAttempts,
+    workers ?? null,
   ]);
-  await database.prepared('reap-workers', forgetWorkersStatement);
-  return { resumed: Number(rows[0]?.resumed ?? 0), unknown: Number(rows[0]?.unknown ?? 0) };
+  const [resumed, unknown] = [Number(rows[0]?.resumed ?? 0), Number(rows[0]?.unknown ?? 0)];
+  if (resumed + unknown > 0) log.warn({ resumed, unknown }, 'runs of dead workers were settled');
+  return resumed;
 }
 
 const reapStatement = `
@@ -57,6 +26,7 @@ const reapStatement = `
     from runs r
     where (r.status in ('running', 'waiting_for_approval', 'stopping') or (r.status = 'queued' and r.foreground))
       and not exists (select from workers w where w.id = r.worker and w.lease_until > talaria_now())
+      and ($2::uuid[] is null or r.worker = any($2))
     order by r.id limit 500 for update of r skip locked
   ),
   overdue as (
@@ -97,11 +67,3 @@ const reapStatement = `
     from failures f where j.uid = f.job_uid
   )
   select (select count(*) from resumed) as resumed, (select count(*) from ended where status = 'unknown') as unknown`;
-
-/** A worker's row is kept while a run names it, so that a run without effects can tell. */
-const forgetWorkersStatement = `
-  delete from workers w
-  where lease_until < talaria_now() - interval '1 minute'
-    and not exists (
-      select from runs r
-      where r.worker = w.id and r.status in ('queued', 'running', 'waiting_for_approval', 'stopping'))`;

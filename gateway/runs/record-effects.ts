@@ -1,3 +1,4 @@
+import { createBatcher } from '../../core/lib/batcher.ts';
 import type { Database } from '../db/pool.ts';
 import type { JobRun } from './job-run.ts';
 
@@ -13,37 +14,22 @@ export interface OwnSession {
   readonly name: string;
 }
 
-/** Makes RecordEffects. What is asked for in one turn of the event loop is recorded together, in one statement. */
+/** Makes RecordEffects. What is asked for at once is recorded together, in one statement. */
 export function createEffectsRecorder(database: Database): RecordEffects {
-  let waiting: Waiting[] = [];
-
-  const flush = async () => {
-    const batch = waiting;
-    waiting = [];
-    try {
-      const recorded = await recordAll(database, batch);
-      for (const { run, resolve } of batch) resolve(recorded.has(run.id));
-    } catch (error) {
-      for (const { reject } of batch) reject(error);
-    }
-  };
-
-  return (run, session) => {
-    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
-    waiting.push({ run, session, resolve, reject });
-    if (waiting.length === 1) setImmediate(flush);
-    return promise;
-  };
+  const record = createBatcher({
+    work: (begun: readonly Begun[]) => recordAll(database, begun),
+    maxItems: 64,
+    lanes: 2,
+  });
+  return (run, session) => record({ run, session });
 }
 
-interface Waiting {
+interface Begun {
   readonly run: JobRun;
   readonly session: OwnSession | undefined;
-  readonly resolve: (recorded: boolean) => void;
-  readonly reject: (error: unknown) => void;
 }
 
-async function recordAll(database: Database, batch: readonly Waiting[]): Promise<ReadonlySet<string>> {
+async function recordAll(database: Database, batch: readonly Begun[]): Promise<readonly boolean[]> {
   const begun = batch.map(({ run, session }) => ({
     id: run.id,
     worker: run.worker,
@@ -52,7 +38,8 @@ async function recordAll(database: Database, batch: readonly Waiting[]): Promise
     session_name: session?.name ?? '',
   }));
   const { rows } = await database.prepared<{ id: string }>('record-effects', statement, [JSON.stringify(begun)]);
-  return new Set(rows.map(({ id }) => id));
+  const recorded = new Set(rows.map(({ id }) => id));
+  return batch.map(({ run }) => recorded.has(run.id));
 }
 
 const statement = `

@@ -7,10 +7,11 @@ import type { Database } from '../db/pool.ts';
 import { StopRequested } from './attempt.ts';
 import { claimRuns } from './claim.ts';
 import { executeRun } from './execute.ts';
+import { createRunFinisher } from './finish-run.ts';
 import type { JobRun } from './job-run.ts';
 import type { LeaseKeeper, WorkerLease } from './lease.ts';
 import { createNudgedLoop } from './nudged-loop.ts';
-import { reapUntil } from './reap.ts';
+import { reapUntil } from './reaper.ts';
 import { createEffectsRecorder } from './record-effects.ts';
 import { watchRuns } from './watch.ts';
 
@@ -50,6 +51,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const { lease, clock, log, concurrency = 64 } = options;
   let watchedAt = clock.monotonic();
   const recordEffects = createEffectsRecorder(options.database);
+  const finishRun = createRunFinisher(options.database);
   const stopping = new AbortController();
   const gaveUp = new AbortController();
   const active = new Map<string, { readonly controller: AbortController; readonly done: Promise<void> }>();
@@ -64,7 +66,12 @@ export function createWorker(options: WorkerOptions): Worker {
       if (beginning.delete(run.id) && moreQueued) nudge();
     };
     beginning.add(run.id);
-    const done = executeRun({ ...options, table, recordEffects, onBegun }, run, signal, gaveUp.signal).finally(() => {
+    const done = executeRun(
+      { ...options, table, recordEffects, finishRun, onBegun },
+      run,
+      signal,
+      gaveUp.signal,
+    ).finally(() => {
       active.delete(run.id);
       beginning.delete(run.id);
       // Otherwise nothing waited for this end but runs of the same job, which the next look finds.

@@ -114,7 +114,7 @@ async function killByTurns(
   const elapsed = () => (performance.now() - startedAt) / 1000;
   let kills = 0;
   while ((kills + 1) * killEverySeconds <= seconds) {
-    await delay(Math.max(0, (kills + 1) * killEverySeconds - elapsed()) * 1000);
+    await delay(Math.max(0, (kills + 1) * killEverySeconds + phase(kills) - elapsed()) * 1000);
     const victim = gateways[kills % gateways.length];
     await victim?.kill();
     await victim?.start();
@@ -123,6 +123,11 @@ async function killByTurns(
   }
   await delay(Math.max(0, seconds - elapsed()) * 1000);
   return kills;
+}
+
+/** Jobs run by whole seconds; the kills go through the second from one to the next. */
+function phase(kill: number): number {
+  return (kill * 0.38) % 1;
 }
 
 /** Ends the decisions, and waits until every run has ended and every outcome is counted. */

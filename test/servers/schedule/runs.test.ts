@@ -188,6 +188,18 @@ describe('a worker that dies', () => {
     expect(replica.statuses.get('quiet')?.consecutiveFailures).toBe(0);
   });
 
+  it('and is started again under its name goes on with its runs, although the old lease still holds', async () => {
+    const job = quiet();
+    await state.rows(
+      `insert into workers (id, replica, sequence, lease_until)
+       values ('00000000-0000-7000-8000-000000000002', 'a', 1, talaria_now() + interval '1 hour')`,
+    );
+    await queueRun(job, `status = 'running', worker = '00000000-0000-7000-8000-000000000002', attempt = 1`);
+    await start(job, { runTurn: answerTurns('done') });
+    const [run] = await runsWith(state, 'quiet', 1, 'completed');
+    expect(run).toMatchObject({ attempt: 2, output_text: 'done' });
+  });
+
   it('after a model was called: the run is unknown, frees its job, and counts as failed', async () => {
     const job = jobEntry('lost', { schedule: '@every 1s' });
     const replica = await start({ ...job, suspend: true });
@@ -240,6 +252,56 @@ describe('a worker that dies', () => {
     );
     await state.rows(`update runs set ${set} where occurrence = 'by-hand'`);
   }
+});
+
+describe('runs that end at once', () => {
+  it('each keep their own end, count for their own job and deliver their own result', async () => {
+    const gate = Promise.withResolvers<void>();
+    let begun = 0;
+    const runTurn: RunTurn = async ({ onEffect }) => {
+      await onEffect?.();
+      begun += 1;
+      const number = begun;
+      await gate.promise;
+      if (number === 3) throw new TalariaError('model_failed', 'the model server answered 500');
+      return { text: `${number}`, finishReason: 'stop', usage: { inputTokens: 1, outputTokens: 1 }, model: 'test' };
+    };
+    const jobs = Array.from({ length: 8 }, (_, index) =>
+      jobEntry(`job-${index}`, {
+        schedule: '@every 1000h',
+        deliver: [{ name: 'log', log: true, expireAfterSeconds: 60 }],
+      }),
+    );
+    const replica = startReplica({ url: state.url, name: 'a', table: await tableOf({ sequence: 1, jobs }), runTurn });
+    replicas.push(replica);
+    await Promise.all(jobs.map(({ name }) => seen(state, name)));
+    replica.swap(await tableOf({ sequence: 2, jobs: jobs.map((job) => ({ ...job, runAt: 'now' })) }));
+    await waitFor('all to have begun', () => begun === jobs.length);
+    gate.resolve();
+    const ended = await waitFor('all to have ended', async () => {
+      const rows = await state.rows<{
+        text: string | null;
+        failed: boolean;
+        failures: number;
+        sent: number;
+        said: number;
+      }>(
+        `select r.output_text as text, r.status = 'failed' as failed, j.consecutive_failures as failures,
+           (select count(*)::int from deliveries d where d.run_id = r.id and d.job_uid = r.job_uid) as sent,
+           (select count(*)::int from items i where i.session_id = r.session_id and i.run_id = r.id) as said
+         from runs r join cron_jobs j on j.uid = r.job_uid where r.finished_at is not null order by r.output_text`,
+      );
+      return rows.length === jobs.length ? rows : undefined;
+    });
+    const completed = ['1', '2', '4', '5', '6', '7', '8'].map((text) => ({
+      text,
+      failed: false,
+      failures: 0,
+      sent: 1,
+      said: 2,
+    }));
+    expect(ended).toEqual([...completed, { text: null, failed: true, failures: 1, sent: 0, said: 0 }]);
+  });
 });
 
 describe('the session of a run', () => {
