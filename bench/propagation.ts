@@ -26,7 +26,7 @@ const patienceMs = 60_000;
 const pauseMs = 200;
 const bareWrites = 100;
 /** About as long as a bucket at 5,000 Routes. */
-const bareBytes = 90_000;
+const bareBytes = 25_000;
 
 interface Bench {
   readonly client: KubeClient;

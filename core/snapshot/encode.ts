@@ -18,7 +18,7 @@ export interface EncodedBucket {
 }
 
 /** Beyond this many bytes of canonical JSON the content is spread over `maxBuckets` buckets. */
-export const oneBucketBytes = 256 * 1024;
+export const oneBucketBytes = 64 * 1024;
 
 /**
  * Encodes a snapshot; the order of its lists does not matter. `previous` makes it fast: the text of an entry object is

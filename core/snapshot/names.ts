@@ -5,7 +5,7 @@ export const snapshotIndexName = 'talaria-snapshot';
 export const indexKey = 'index.json';
 
 /** A snapshot has one bucket while it is small, else this many. */
-export const maxBuckets = 16;
+export const maxBuckets = 64;
 
 export type Slot = 'a' | 'b';
 

@@ -23,7 +23,7 @@ const rights: Record<TalariaComponent, { readonly has: readonly string[]; readon
       'create configmaps',
       'update configmaps:talaria-snapshot',
       'update configmaps:talaria-snapshot-00a',
-      'update configmaps:talaria-snapshot-15b',
+      'update configmaps:talaria-snapshot-63b',
       'update secrets:talaria-credentials-00',
       'update secrets:talaria-credentials-15',
       'list,watch,create leases.coordination.k8s.io',
@@ -58,7 +58,7 @@ const rights: Record<TalariaComponent, { readonly has: readonly string[]; readon
     has: [
       'get,list,watch configmaps:talaria-snapshot',
       'get configmaps:talaria-snapshot-00a',
-      'get configmaps:talaria-snapshot-15b',
+      'get configmaps:talaria-snapshot-63b',
       'get secrets:talaria-credentials-00',
       'get secrets:talaria-credentials-15',
       'create leases.coordination.k8s.io',

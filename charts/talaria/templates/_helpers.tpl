@@ -91,10 +91,10 @@ affinity:
 {{- end }}
 {{- end }}
 
-{{/* The names of the snapshot's ConfigMaps, as a YAML list: the index, and two slots for each of 16 buckets. */}}
+{{/* The names of the snapshot's ConfigMaps, as a YAML list: the index, and two slots for each of 64 buckets. */}}
 {{- define "talaria.snapshotNames" -}}
 - talaria-snapshot
-{{- range $bucket := until 16 }}
+{{- range $bucket := until 64 }}
 - {{ printf "talaria-snapshot-%02da" $bucket }}
 - {{ printf "talaria-snapshot-%02db" $bucket }}
 {{- end }}

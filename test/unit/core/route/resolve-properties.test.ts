@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compileRoutes } from '../../../../core/route/compile.ts';
+import { compileRoutes, type RouteTable } from '../../../../core/route/compile.ts';
 import { explain, maxCandidates } from '../../../../core/route/explain.ts';
 import { type Resolution, resolve } from '../../../../core/route/resolve.ts';
-import { selectRule } from '../../../../core/route/select.ts';
+import { rankedCandidates, selectRule } from '../../../../core/route/select.ts';
+import type { RouteEntry } from '../../../../core/snapshot/schema.ts';
 import { contents, manyRoutes, queries } from './arbitraries.ts';
 import { referenceOutcomes, referenceWinner } from './reference.ts';
 
@@ -77,6 +78,37 @@ describe('resolve, on random Routes, Agents and messages', () => {
         for (const query of list) expect(resolve(other, query)).toEqual(resolve(table, query));
       }),
       parameters,
+    );
+  });
+
+  test('answers after any changes of the Routes as if they had been compiled anew, and the tables before stay as they were', async () => {
+    const changes = manyRoutes.chain((pool) =>
+      fc.array(fc.shuffledSubarray(pool as RouteEntry[], { minLength: 0 }), { minLength: 2, maxLength: 5 }),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        contents,
+        changes,
+        fc.array(queries, { minLength: 10, maxLength: 10 }),
+        async (content, lists, asked) => {
+          const tables: RouteTable[] = [];
+          for (const routes of lists) tables.push(await compileRoutes({ ...content, routes }, tables.at(-1)));
+          for (const [at, routes] of lists.entries()) {
+            const anew = await compileRoutes({ ...content, routes: structuredClone(routes) });
+            for (const { envelope } of asked) {
+              const names = (table: RouteTable | undefined) =>
+                table &&
+                rankedCandidates(table, envelope).map(({ route, rule, position }) => [
+                  route.name,
+                  rule.entry.name,
+                  position,
+                ]);
+              expect(names(tables[at])).toEqual(names(anew));
+            }
+          }
+        },
+      ),
+      { ...parameters, numRuns: 100 },
     );
   });
 

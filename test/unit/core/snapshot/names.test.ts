@@ -14,7 +14,7 @@ const uids = Array.from({ length: 4_000 }, (_, index) => `uid-${index}`);
 
 describe('names of stored objects', () => {
   it('are fixed, so that RBAC can list them', () => {
-    expect([bucketName(0, 'a'), bucketName(15, 'b')]).toEqual(['talaria-snapshot-00a', 'talaria-snapshot-15b']);
+    expect([bucketName(0, 'a'), bucketName(63, 'b')]).toEqual(['talaria-snapshot-00a', 'talaria-snapshot-63b']);
     expect([credentialShardName(0), credentialShardName(15)]).toEqual([
       'talaria-credentials-00',
       'talaria-credentials-15',
