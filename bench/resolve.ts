@@ -138,7 +138,7 @@ function fresh(text: string): string {
 
 /** The matcher without an index: every match of every rule is compared field by field, the best one is kept. */
 function scanner(table: RouteTable): (message: Envelope) => unknown {
-  const matches = table.routes.flatMap((route) => route.rules.flatMap((rule) => rule.matches));
+  const matches = [...table.parts.values()].flat().flatMap((route) => route.rules.flatMap((rule) => rule.matches));
   return (message) => {
     let best: (typeof matches)[number] | undefined;
     for (const match of matches) {

@@ -94,8 +94,9 @@ async function createReader(
     if (changed) {
       sequence = Math.max(sequence + 1, clock.now());
       credentials = credentialsOf(compilation, credentials);
-      await apply({ snapshot: { revision, sequence, content: compilation.content }, credentials });
-      published = { ...published, content: compilation.content };
+      const { content } = compilation;
+      await apply({ snapshot: { revision, sequence, content, routeParts: [content.routes] }, credentials });
+      published = { ...published, content };
       applied = revision;
       await writeKept(stateFolder, { ...published, sequence });
     }

@@ -1,4 +1,4 @@
-import type { AgentEntry, MatchEntry, RouteEntry, RuleEntry, SnapshotContent } from '../snapshot/schema.ts';
+import type { AgentEntry, MatchEntry, RouteEntry, RoutePart, RuleEntry, SnapshotContent } from '../snapshot/schema.ts';
 import { type CompiledExpression, compileExpression } from './expression.ts';
 import { ExpressionError } from './expression-error.ts';
 import { createMatchIndex, type MatchIndex } from './match-index.ts';
@@ -12,7 +12,7 @@ export interface RouteTable {
   readonly agents: ReadonlyMap<string, AgentEntry>;
   /** Name of the one Agent that serves what no rule matched; absent when nobody has `default: true`. */
   readonly defaultAgent?: string;
-  readonly routes: readonly CompiledRoute[];
+  readonly parts: ReadonlyMap<RoutePart, readonly CompiledRoute[]>;
   readonly index: MatchIndex<CompiledMatch>;
 }
 
@@ -37,49 +37,52 @@ export interface CompiledMatch extends MatchRank, Pattern {
 }
 
 /**
- * Compiles the routing part of a snapshot. A Route entry that was compiled before is not compiled again, and the index of
- * `previous` is changed where the Routes differ, so that one changed Route among thousands costs little. An expression that
- * does not compile here stays as one that always fails, so its rule refuses and nothing falls through to another Agent.
- * Waits only when a new expression appears.
+ * Compiles the routing part of a snapshot, whose Routes may come in parts. A part that is the same list as in `previous` is
+ * taken over, a Route entry that was compiled before is not compiled again, and the index of `previous` is changed where
+ * the Routes differ: one changed Route among thousands costs little. An expression that does not compile here stays as one
+ * that always fails, so its rule refuses and nothing falls through to another Agent. Waits only when a new expression
+ * appears.
  */
-export async function compileRoutes(content: SnapshotContent, previous?: RouteTable): Promise<RouteTable> {
-  const routes: CompiledRoute[] = [];
-  for (const entry of content.routes) routes.push(compiledRoutes.get(entry) ?? (await compileRoute(entry)));
+export async function compileRoutes(
+  content: SnapshotContent,
+  previous?: RouteTable,
+  routeParts: readonly RoutePart[] = [content.routes],
+): Promise<RouteTable> {
+  const parts = new Map<RoutePart, readonly CompiledRoute[]>();
+  for (const part of routeParts) parts.set(part, previous?.parts.get(part) ?? (await compilePart(part)));
   const defaultAgent = content.agents.find((agent) => agent.default)?.name;
   return {
     agents: new Map(content.agents.map((agent) => [agent.name, agent])),
     ...(defaultAgent === undefined ? {} : { defaultAgent }),
-    routes,
-    index: indexOf(routes, previous),
+    parts,
+    index: indexOf(parts, previous),
   };
+}
+
+async function compilePart(part: RoutePart): Promise<readonly CompiledRoute[]> {
+  const routes: CompiledRoute[] = [];
+  for (const entry of part) routes.push(compiledRoutes.get(entry) ?? (await compileRoute(entry)));
+  return routes;
 }
 
 /** Entries are never mutated, and what is compiled of one depends on nothing else. */
 const compiledRoutes = new WeakMap<RouteEntry, CompiledRoute>();
 
-function indexOf(routes: readonly CompiledRoute[], previous: RouteTable | undefined): MatchIndex<CompiledMatch> {
-  if (previous === undefined) return createMatchIndex(matchesOf(routes));
-  const { removed, added } = differences(previous.routes, routes);
-  return previous.index.changed(matchesOf(removed), matchesOf(added));
+function indexOf(parts: RouteTable['parts'], previous: RouteTable | undefined): MatchIndex<CompiledMatch> {
+  if (previous === undefined) return createMatchIndex(matchesOf(routesOutside(parts, undefined)));
+  const gone = new Set(routesOutside(previous.parts, parts));
+  const come = routesOutside(parts, previous.parts);
+  const added = come.filter((route) => !gone.delete(route));
+  return previous.index.changed(matchesOf([...gone]), matchesOf(added));
+}
+
+/** The Routes of the parts that are not among `others`. */
+function routesOutside(parts: RouteTable['parts'], others: RouteTable['parts'] | undefined): readonly CompiledRoute[] {
+  return [...parts].flatMap(([part, routes]) => (others?.has(part) ? [] : routes));
 }
 
 function matchesOf(routes: readonly CompiledRoute[]): readonly CompiledMatch[] {
   return routes.flatMap(({ rules }) => rules.flatMap(({ matches }) => matches));
-}
-
-/** Both lists are walked side by side by name. One that is not sorted by name only makes more differences of the same. */
-function differences(before: readonly CompiledRoute[], after: readonly CompiledRoute[]) {
-  const removed: CompiledRoute[] = [];
-  const added: CompiledRoute[] = [];
-  let [at, next] = [0, 0];
-  for (;;) {
-    const [old, fresh] = [before[at], after[next]];
-    if (old === undefined && fresh === undefined) return { removed, added };
-    if (old !== fresh && old !== undefined && (fresh === undefined || old.name <= fresh.name)) removed.push(old);
-    if (old !== fresh && fresh !== undefined && (old === undefined || fresh.name <= old.name)) added.push(fresh);
-    if (old !== undefined && (fresh === undefined || old.name <= fresh.name)) at += 1;
-    if (fresh !== undefined && (old === undefined || fresh.name <= old.name)) next += 1;
-  }
 }
 
 async function compileRoute(entry: RouteEntry): Promise<CompiledRoute> {

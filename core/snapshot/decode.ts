@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { sha256 } from '../lib/hash.ts';
 import { revisionOf } from './encode.ts';
 import {
+  type RouteEntry,
   type Snapshot,
   type SnapshotContent,
   type SnapshotIndex,
@@ -61,7 +62,7 @@ export function decodeBucket(text: string, expectedSha256: string): SnapshotCont
 }
 
 /**
- * Puts the buckets of an index together, in its order. Entry objects are taken over as they are, so those of a bucket
+ * Puts the buckets of an index together, sorted by name. Entry objects are taken over as they are, so those of a bucket
  * that did not change stay the same objects from one snapshot to the next.
  */
 export function assemble(index: SnapshotIndex, buckets: readonly SnapshotContent[]): Snapshot {
@@ -69,14 +70,20 @@ export function assemble(index: SnapshotIndex, buckets: readonly SnapshotContent
     const message = `${buckets.length} of ${index.buckets.length} buckets are there`;
     throw new SnapshotRejected('missing_bucket', message);
   }
+  const routeParts = buckets.map((bucket) => bucket.routes);
+  let routes: readonly RouteEntry[] | undefined;
   const content: SnapshotContent = {
     agents: merged(buckets.map((bucket) => bucket.agents)),
-    routes: merged(buckets.map((bucket) => bucket.routes)),
+    // Thousands, and who is in a hurry takes the parts.
+    get routes() {
+      routes ??= merged(routeParts);
+      return routes;
+    },
     jobs: merged(buckets.map((bucket) => bucket.jobs)),
     gatewayKeys: merged(buckets.map((bucket) => bucket.gatewayKeys)),
     texts: Object.assign({}, ...buckets.map((bucket) => bucket.texts)),
   };
-  return { revision: index.revision, sequence: index.sequence, content };
+  return { revision: index.revision, sequence: index.sequence, content, routeParts };
 }
 
 /** Refuses an index that is not newer than what is served. One sequence never stands for two revisions. */

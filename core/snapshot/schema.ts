@@ -261,7 +261,11 @@ export interface Snapshot {
   readonly revision: string;
   readonly sequence: number;
   readonly content: SnapshotContent;
+  /** The Routes of the content in parts, in any order. A part that did not change is the same list as before. */
+  readonly routeParts: readonly RoutePart[];
 }
+
+export type RoutePart = readonly RouteEntry[];
 
 export type DeepReadonly<T> = T extends (infer U)[]
   ? readonly DeepReadonly<U>[]

@@ -56,8 +56,8 @@ export function createTableHolder(): TableHolder {
 
 /** Compiles a configuration; what did not change is taken over from `previous`. */
 export async function buildTable({ snapshot, credentials }: Configuration, previous?: Table): Promise<Table> {
-  const { content, revision, sequence } = snapshot;
-  const routes = await compileRoutes(content, previous?.routes);
+  const { content, revision, sequence, routeParts } = snapshot;
+  const routes = await compileRoutes(content, previous?.routes, routeParts);
   return {
     revision,
     sequence,

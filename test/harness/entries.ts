@@ -60,7 +60,10 @@ export function configuration(fields: ConfigurationFields): Configuration {
   const gatewayKeys = (fields.gatewayKeys ?? []).map((key) => gatewayKeyEntry(key, credentials));
   const routes = Object.entries(fields.routes ?? {}).map(([name, rules]) => routeEntry(name, rules));
   const content: SnapshotContent = { agents, routes, jobs: [], gatewayKeys, texts };
-  return { snapshot: { revision: sha256(JSON.stringify(content)), sequence, content }, credentials };
+  return {
+    snapshot: { revision: sha256(JSON.stringify(content)), sequence, content, routeParts: [content.routes] },
+    credentials,
+  };
 }
 
 function agentEntry(

@@ -71,6 +71,6 @@ export async function tableOf({ sequence, agents, jobs = [], credentials = {} }:
     gatewayKeys: [],
     texts: { [sha256('good morning')]: 'good morning' },
   };
-  const snapshot = { revision: `revision-${sequence}`, sequence, content };
+  const snapshot = { revision: `revision-${sequence}`, sequence, content, routeParts: [content.routes] };
   return await buildTable({ snapshot, credentials: new Map(Object.entries(credentials)) });
 }

@@ -92,7 +92,9 @@ describe('resolve, on random Routes, Agents and messages', () => {
         fc.array(queries, { minLength: 10, maxLength: 10 }),
         async (content, lists, asked) => {
           const tables: RouteTable[] = [];
-          for (const routes of lists) tables.push(await compileRoutes({ ...content, routes }, tables.at(-1)));
+          for (const routes of lists) {
+            tables.push(await compileRoutes({ ...content, routes }, tables.at(-1), partsOf(routes)));
+          }
           for (const [at, routes] of lists.entries()) {
             const anew = await compileRoutes({ ...content, routes: structuredClone(routes) });
             for (const { envelope } of asked) {
@@ -111,6 +113,17 @@ describe('resolve, on random Routes, Agents and messages', () => {
       { ...parameters, numRuns: 100 },
     );
   });
+
+  /** The Routes in buckets; equal ones are the same list each time. */
+  const known = new Map<string, readonly RouteEntry[]>();
+  function partsOf(routes: readonly RouteEntry[]): readonly (readonly RouteEntry[])[] {
+    return [0, 1, 2].map((number) => {
+      const part = routes.filter(({ name }) => name.length % 3 === number).sort((a, b) => (a.name < b.name ? -1 : 1));
+      const key = part.map((route) => JSON.stringify(route)).join();
+      if (!known.has(key)) known.set(key, part);
+      return known.get(key) ?? part;
+    });
+  }
 
   test('never gives a message to an Agent that no step names', async () => {
     await fc.assert(

@@ -17,7 +17,7 @@ describe('a stored snapshot', () => {
     fc.assert(
       fc.property(anyContent, (content) => {
         const encoded = encodeSnapshot(content);
-        expect(decodeAll(encoded)).toEqual({ revision: encoded.revision, sequence: 7, content });
+        expect(decodeAll(encoded)).toMatchObject({ revision: encoded.revision, sequence: 7, content });
       }),
     );
   });
@@ -29,6 +29,8 @@ describe('a stored snapshot', () => {
     const first = assemble(index, buckets);
     const second = assemble(index, buckets);
     expect(second.content.routes.every((route, position) => route === first.content.routes[position])).toBe(true);
+    expect(second.routeParts.every((part, position) => part === first.routeParts[position])).toBe(true);
+    expect(second.routeParts.flat()).toHaveLength(2_000);
   });
 
   it('lists every kind by name, whichever buckets the entries came from', () => {
