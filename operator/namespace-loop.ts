@@ -47,6 +47,7 @@ export function createNamespaceLoop(options: NamespaceLoopOptions): NamespaceLoo
   const { publisher, shards, acknowledgements, ledger, log } = options;
   let published: Published | undefined;
   let publication: Publication | undefined;
+  let compiled: Compilation | undefined;
   let surplus = false;
   let isUnreadable = (_uid: string) => false;
 
@@ -64,7 +65,8 @@ export function createNamespaceLoop(options: NamespaceLoopOptions): NamespaceLoo
   const pass = async (signal: AbortSignal): Promise<void> => {
     published ??= await load(signal);
     const startedAt = options.monotonic();
-    const compilation = compile(await options.gather(), published);
+    compiled = compile(await options.gather(), published, compiled);
+    const compilation = compiled;
     const { content, credentials } = compilation;
     await shards.add(credentials);
     const current = await publisher.publish(content);

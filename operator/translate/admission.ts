@@ -21,27 +21,35 @@ export interface Applicant {
   readonly wanted: readonly Charge[];
 }
 
+export interface Admission {
+  /** Who does not get what it wants, by uid, and the budget that is short. */
+  readonly short: ReadonlyMap<string, Budget>;
+  /** What is left of each budget when everything fits as it is; undefined when it does not. */
+  readonly spare: readonly number[] | undefined;
+}
+
 /**
- * Decides who gets what it wants: gives the uid of those who do not, and the budget that is short. What an applicant
- * holds already, it keeps; then the oldest come first, and what needs no more than before always fits. `held` is asked
- * only when not everything fits.
+ * Decides who gets what it wants. What an applicant holds already, it keeps; then the oldest come first, and what needs no
+ * more than before always fits. `held` is asked only when not everything fits.
  */
 export function admit<A extends Applicant>(
   applicants: readonly A[],
   held: (applicant: A) => readonly Charge[],
   limits: readonly number[],
-): ReadonlyMap<string, Budget> {
-  if (allFit(applicants, limits, (charge) => charge.amount)) return new Map();
-  if (allFit(applicants, limits, compressedAmount)) return new Map();
-  return admitOneByOne(applicants, held, limits);
+): Admission {
+  const spare = spareOf(applicants, limits, (charge) => charge.amount);
+  if (spare.every((left) => left >= 0)) return { short: new Map(), spare };
+  const compressed = spareOf(applicants, limits, compressedAmount);
+  const short = compressed.every((left) => left >= 0) ? new Map() : admitOneByOne(applicants, held, limits);
+  return { short, spare: undefined };
 }
 
-function allFit(
+function spareOf(
   applicants: readonly Applicant[],
   limits: readonly number[],
   amountOf: (charge: Charge) => number,
-): boolean {
-  const used = new Float64Array(limits.length);
+): readonly number[] {
+  const spare = [...limits];
   const seen = new Set<string>();
   for (const { wanted } of applicants) {
     for (const charge of wanted) {
@@ -50,10 +58,10 @@ function allFit(
         if (seen.has(share)) continue;
         seen.add(share);
       }
-      used[charge.budget] = (used[charge.budget] ?? 0) + amountOf(charge);
+      spare[charge.budget] = (spare[charge.budget] ?? 0) - amountOf(charge);
     }
   }
-  return limits.every((limit, budget) => (used[budget] ?? 0) <= limit);
+  return spare;
 }
 
 function admitOneByOne<A extends Applicant>(

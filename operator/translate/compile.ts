@@ -12,6 +12,7 @@ import { jobRules } from './jobs.ts';
 import { keyRules } from './keys.ts';
 import { granted, type Proposal, propose, reused, type Settled, settle } from './proposal.ts';
 import { type Published, sourceLookups } from './published.ts';
+import { recompile, withBasis } from './recompile.ts';
 import { routeRules } from './routes.ts';
 
 /** What the gateways get now, and what was decided about each object. Every list is sorted by name. */
@@ -30,9 +31,13 @@ export interface Compilation {
  * independent of the order of the input. What is published comes in because a generation that is not accepted never changes
  * what serves: the entry of the last accepted one stays. Compiling again with the result as what is published gives the same
  * result. An entry that does not change stays the object that is published, and one changed object costs little more than
- * its own work.
+ * its own work, the least when `previous` is the compilation whose content is published.
  */
-export function compile(resources: Resources, published: Published): Compilation {
+export function compile(resources: Resources, published: Published, previous?: Compilation): Compilation {
+  return recompile(resources, published, previous) ?? compileAll(resources, published);
+}
+
+function compileAll(resources: Resources, published: Published): Compilation {
   const lookups = sourceLookups(resources, published);
   const proposed = {
     agents: propose(resources.agents, agentRules, lookups),
@@ -45,7 +50,7 @@ export function compile(resources: Resources, published: Published): Compilation
     ),
   };
   const everyone: readonly Proposal<object, Entry>[] = Object.values(proposed).flat();
-  const short = admit(everyone, (proposal) => chargesOf(proposal.fallback(lookups)), budgetLimits);
+  const { short, spare } = admit(everyone, (proposal) => chargesOf(proposal.fallback(lookups)), budgetLimits);
   const settled = {
     agents: settle(proposed.agents, short, lookups, agentFinish(proposed.agents, short, lookups)),
     routes: settle(proposed.routes, short, lookups, (entry) => reused(entry, lookups.publishedRoute(entry.uid))),
@@ -53,7 +58,7 @@ export function compile(resources: Resources, published: Published): Compilation
     keys: settle(proposed.keys, short, lookups, (entry) => reused(entry, lookups.publishedKey(entry.uid))),
   };
   const candidates = Object.values(settled).flatMap((list): readonly Candidate<Entry>[] => list.map(candidateOf));
-  return {
+  const compilation = {
     ...settled,
     credentials: distinctCredentials(candidates),
     content: {
@@ -64,6 +69,7 @@ export function compile(resources: Resources, published: Published): Compilation
       texts: textsOf(candidates),
     },
   };
+  return withBasis(compilation, { resources, versionKey: published.versionKey, spare });
 }
 
 /** An Agent is the default only when no other one is. */

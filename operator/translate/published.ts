@@ -14,29 +14,29 @@ export const emptyContent: SnapshotContent = { agents: [], routes: [], jobs: [],
 
 /** The questions that an entry may ask, answered by what is there and what is published. */
 export function sourceLookups({ secrets, configMaps }: Resources, { content, versionKey }: Published): SourceLookups {
-  const secretByName = new Map(secrets.map((secret) => [secret.name, secret]));
-  const configMapByName = new Map(configMaps.map((configMap) => [configMap.name, configMap]));
-  const [agents, routes, jobs] = [byUid(content.agents), byUid(content.routes), byUid(content.jobs)];
-  const gatewayKeys = byUid(content.gatewayKeys);
   return {
-    secret: (name) => secretByName.get(name),
-    configMap: (name) => configMapByName.get(name),
-    publishedAgent: (uid) => agents.get(uid),
-    publishedRoute: (uid) => routes.get(uid),
-    publishedJob: (uid) => jobs.get(uid),
-    publishedKey: (uid) => gatewayKeys.get(uid),
+    secret: (name) => byName(secrets).get(name),
+    configMap: (name) => byName(configMaps).get(name),
+    publishedAgent: (uid) => byUid(content.agents).get(uid),
+    publishedRoute: (uid) => byUid(content.routes).get(uid),
+    publishedJob: (uid) => byUid(content.jobs).get(uid),
+    publishedKey: (uid) => byUid(content.gatewayKeys).get(uid),
     publishedText: (hash) => content.texts[hash],
     versionKey: () => versionKey,
   };
 }
 
-const indexes = new WeakMap<readonly object[], ReadonlyMap<string, object>>();
+const byUid = indexedBy<{ readonly uid: string }>(({ uid }) => uid);
+const byName = indexedBy<{ readonly name: string }>(({ name }) => name);
 
-/** Remembered with the list. */
-function byUid<E extends { readonly uid: string }>(entries: readonly E[]): ReadonlyMap<string, E> {
-  const known = indexes.get(entries) as ReadonlyMap<string, E> | undefined;
-  if (known !== undefined) return known;
-  const index = new Map(entries.map((entry) => [entry.uid, entry]));
-  indexes.set(entries, index);
-  return index;
+/** Indexes a list when it is first asked about; the index is remembered with the list. */
+function indexedBy<Keyed extends object>(keyOf: (item: Keyed) => string) {
+  const indexes = new WeakMap<readonly object[], ReadonlyMap<string, object>>();
+  return <T extends Keyed>(list: readonly T[]): ReadonlyMap<string, T> => {
+    const known = indexes.get(list) as ReadonlyMap<string, T> | undefined;
+    if (known !== undefined) return known;
+    const index = new Map(list.map((item) => [keyOf(item), item]));
+    indexes.set(list, index);
+    return index;
+  };
 }

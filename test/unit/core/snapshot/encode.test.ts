@@ -32,7 +32,7 @@ describe('encodeSnapshot', () => {
     expect(buckets[0]?.sha256).toBe(sha256(canonicalJson(content)));
   });
 
-  it('spreads a snapshot over sixteen buckets by uid when it is larger than one may be', () => {
+  it('spreads a snapshot over sixty-four buckets by uid when it is larger than one may be', () => {
     const content = manyRoutes(2_000);
     const { buckets } = encodeSnapshot(content);
     expect(canonicalJson(content).length).toBeGreaterThan(oneBucketBytes);

@@ -94,7 +94,7 @@ describe('admission', () => {
 });
 
 function refused(list: readonly Case[]): readonly string[] {
-  return [...admit(list, ({ held }) => held, limits).keys()];
+  return [...admit(list, ({ held }) => held, limits).short.keys()];
 }
 
 function outcome(list: readonly Case[]): readonly (readonly Charge[])[] {

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { canonicalJson } from '../../../../core/lib/json.ts';
 import { encodeSnapshot } from '../../../../core/snapshot/encode.ts';
 import type { Resources } from '../../../../operator/resources.ts';
+import { compile } from '../../../../operator/translate/compile.ts';
 import { emptyContent, type Published } from '../../../../operator/translate/published.ts';
+import { recompile } from '../../../../operator/translate/recompile.ts';
 import { type Manifest, resourcesOf, uidOf } from '../manifests.ts';
 import { type Translation, translate } from '../translate.ts';
 
@@ -150,6 +152,30 @@ describe('translate, whatever a namespace holds and held before,', () => {
         expect(said(translate(structuredClone(resources), copy))).toBe(remembered);
       }),
       { numRuns: 150 },
+    );
+  });
+
+  it('gives from the compilation before and changed Routes what it gives from all', async () => {
+    await fc.assert(
+      fc.asyncProperty(history, fc.array(route, { minLength: 1, maxLength: 4 }), async (steps, edits) => {
+        let { resources, published } = await lived(steps);
+        let before = compile(resources, published);
+        for (const edit of edits) {
+          const [declared] = (await resourcesOf([edit])).routes;
+          const routes = resources.routes.map((old) =>
+            old.name === declared?.name ? { ...declared, createdAt: old.createdAt } : old,
+          );
+          resources = { ...resources, routes };
+          published = { content: before.content, versionKey };
+          const fromAll = compile(resources, published);
+          const quick = recompile(resources, published, before);
+          const mayBeQuick = fromAll.content.routes.length === before.content.routes.length;
+          expect(quick !== undefined).toBe(mayBeQuick);
+          if (quick !== undefined) expect(quick).toEqual(fromAll);
+          before = quick ?? fromAll;
+        }
+      }),
+      { numRuns: 300 },
     );
   });
 
