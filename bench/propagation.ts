@@ -133,6 +133,7 @@ async function changeUnderLoad(bench: Bench, size: number): Promise<Record<strin
   clearInterval(ticker);
   await Promise.all(open);
   for (const failure of failures.slice(0, 5)) console.log(failure);
+  if (failures.length > 0) process.exitCode = 1;
   return {
     changes: String(loadedChanges),
     seconds: seconds.toFixed(0),

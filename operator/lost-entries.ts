@@ -1,4 +1,4 @@
-import type { Compilation } from './translate/compile.ts';
+import type { Compilation } from './translate/compilation.ts';
 import type { ObjectReport } from './translate/report.ts';
 
 /** An object whose last good generation may have served, and serves no more because its published entry is damaged. */

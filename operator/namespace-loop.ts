@@ -8,7 +8,8 @@ import type { ProgrammingLedger } from './programming.ts';
 import type { Publication, Publisher } from './publish.ts';
 import type { Resources } from './resources.ts';
 import type { WantedCredential } from './translate/candidate.ts';
-import { type Compilation, compile } from './translate/compile.ts';
+import type { Compilation } from './translate/compilation.ts';
+import { compile } from './translate/compile.ts';
 import type { Published } from './translate/published.ts';
 
 /** One pass over the namespace: gather, compile, publish. What is to be said about each object comes later. */
@@ -47,7 +48,7 @@ export function createNamespaceLoop(options: NamespaceLoopOptions): NamespaceLoo
   const { publisher, shards, acknowledgements, ledger, log } = options;
   let published: Published | undefined;
   let publication: Publication | undefined;
-  let compiled: Compilation | undefined;
+  let previous: Compilation | undefined;
   let surplus = false;
   let isUnreadable = (_uid: string) => false;
 
@@ -65,8 +66,8 @@ export function createNamespaceLoop(options: NamespaceLoopOptions): NamespaceLoo
   const pass = async (signal: AbortSignal): Promise<void> => {
     published ??= await load(signal);
     const startedAt = options.monotonic();
-    compiled = compile(await options.gather(), published, compiled);
-    const compilation = compiled;
+    const compilation = compile(await options.gather(), published, previous);
+    previous = compilation;
     const { content, credentials } = compilation;
     await shards.add(credentials);
     const current = await publisher.publish(content);

@@ -17,7 +17,7 @@ import { deploymentOwner } from './owner.ts';
 import { createProgrammingLedger } from './programming.ts';
 import { createPublisher, snapshotNames } from './publish.ts';
 import { createStatusWriter } from './status.ts';
-import type { Compilation } from './translate/compile.ts';
+import type { Compilation } from './translate/compilation.ts';
 import { report } from './translate/report.ts';
 import { createWatch } from './watch.ts';
 

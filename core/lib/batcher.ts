@@ -1,29 +1,28 @@
-/** Work whose cost lies in the round trip rather than in the items. */
+/** How items are batched. It pays where the cost is the round trip, not the items. */
 export interface BatcherOptions<Item, Result> {
   /** Does all of the items or, when it throws, none. Gives one result for each, in their order. */
   readonly work: (items: readonly Item[]) => Promise<readonly Result[]>;
   readonly maxItems: number;
   /** How many batches are under way at once; what comes meanwhile waits and goes together. */
-  readonly lanes: number;
-  /** Items of one key never share a batch; they keep their order within a lane. Default: none do. */
+  readonly concurrency: number;
+  /** Two items of one key never share a batch, but may be under way in two batches at once. Absent: any may share one. */
   readonly keyOf?: (item: Item) => string;
-  /** True for an error that one item alone may have caused: then each goes alone. Default: never. */
-  readonly mayBeOneItems?: (error: unknown) => boolean;
+  /** True for an error that one item alone may have caused: then each goes alone, until one fails otherwise. Default: never. */
+  readonly shouldRetryAlone?: (error: unknown) => boolean;
 }
 
 /**
  * Makes a function that does one item and is cheap when many callers call it at once: what is asked for in one turn of the
- * event loop, or while all lanes are busy, is done together. It rejects with the error of the batch. How many items wait is
- * bounded by the number of its callers.
+ * event loop, or while enough batches are under way, is done together. It rejects with the error of the batch. How many items wait
+ * is bounded by the number of its callers.
  */
 export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result>): (item: Item) => Promise<Result> {
-  const { lanes } = options;
   let waiting: Waiting<Item, Result>[] = [];
   let underWay = 0;
   let asked = false;
 
   const pump = () => {
-    while (underWay < lanes && waiting.length > 0) {
+    while (underWay < options.concurrency && waiting.length > 0) {
       const [batch, rest] = takeBatch(waiting, options);
       waiting = rest;
       underWay += 1;
@@ -76,10 +75,28 @@ function takeBatch<Item, Result>(
 async function settle<Item, Result>(batch: Batch<Item, Result>, options: BatcherOptions<Item, Result>): Promise<void> {
   try {
     const results = await options.work(batch.map(({ item }) => item));
+    if (results.length !== batch.length) throw new Error(`${results.length} results for ${batch.length} items`);
     for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
   } catch (error) {
-    const alone = batch.length > 1 && options.mayBeOneItems?.(error) === true;
-    if (alone) for (const one of batch) await settle([one], options);
-    else for (const { reject } of batch) reject(error);
+    if (batch.length > 1 && options.shouldRetryAlone?.(error) === true) await settleAlone(batch, options);
+    else rejectAll(batch, error);
   }
+}
+
+async function settleAlone<Item, Result>(
+  batch: Batch<Item, Result>,
+  { work, shouldRetryAlone }: BatcherOptions<Item, Result>,
+): Promise<void> {
+  for (const [index, { item, resolve, reject }] of batch.entries()) {
+    try {
+      resolve((await work([item]))[0] as Result);
+    } catch (error) {
+      reject(error);
+      if (shouldRetryAlone?.(error) !== true) return rejectAll(batch.slice(index + 1), error);
+    }
+  }
+}
+
+function rejectAll<Item, Result>(batch: Batch<Item, Result>, error: unknown): void {
+  for (const { reject } of batch) reject(error);
 }

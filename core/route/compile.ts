@@ -12,6 +12,7 @@ export interface RouteTable {
   readonly agents: ReadonlyMap<string, AgentEntry>;
   /** Name of the one Agent that serves what no rule matched; absent when nobody has `default: true`. */
   readonly defaultAgent?: string;
+  /** Compiled Routes by the part they came from, so that the next compile takes over unchanged parts. */
   readonly parts: ReadonlyMap<RoutePart, readonly CompiledRoute[]>;
   readonly index: MatchIndex<CompiledMatch>;
 }
@@ -37,7 +38,7 @@ export interface CompiledMatch extends MatchRank, Pattern {
 }
 
 /**
- * Compiles the routing part of a snapshot, whose Routes may come in parts. A part that is the same list as in `previous` is
+ * Compiles the routing part of a snapshot. The Routes may come in parts; then `content.routes` is not read. A part that is the same list as in `previous` is
  * taken over, a Route entry that was compiled before is not compiled again, and the index of `previous` is changed where
  * the Routes differ: one changed Route among thousands costs little. An expression that does not compile here stays as one
  * that always fails, so its rule refuses and nothing falls through to another Agent. Waits only when a new expression
@@ -61,7 +62,11 @@ export async function compileRoutes(
 
 async function compilePart(part: RoutePart): Promise<readonly CompiledRoute[]> {
   const routes: CompiledRoute[] = [];
-  for (const entry of part) routes.push(compiledRoutes.get(entry) ?? (await compileRoute(entry)));
+  for (const entry of part) {
+    const route = compiledRoutes.get(entry) ?? (await compileRoute(entry));
+    compiledRoutes.set(entry, route);
+    routes.push(route);
+  }
   return routes;
 }
 
@@ -70,10 +75,12 @@ const compiledRoutes = new WeakMap<RouteEntry, CompiledRoute>();
 
 function indexOf(parts: RouteTable['parts'], previous: RouteTable | undefined): MatchIndex<CompiledMatch> {
   if (previous === undefined) return createMatchIndex(matchesOf(routesOutside(parts, undefined)));
-  const gone = new Set(routesOutside(previous.parts, parts));
-  const come = routesOutside(parts, previous.parts);
-  const added = come.filter((route) => !gone.delete(route));
-  return previous.index.changed(matchesOf([...gone]), matchesOf(added));
+  const before = new Set(routesOutside(previous.parts, parts));
+  const after = new Set(routesOutside(parts, previous.parts));
+  return previous.index.changed(
+    matchesOf([...before].filter((route) => !after.has(route))),
+    matchesOf([...after].filter((route) => !before.has(route))),
+  );
 }
 
 /** The Routes of the parts that are not among `others`. */
@@ -90,7 +97,6 @@ async function compileRoute(entry: RouteEntry): Promise<CompiledRoute> {
   const rules: CompiledRule[] = [];
   const route = { name: entry.name, priority: entry.priority, createdAt: ageOf(entry.createdAt), rules };
   for (const [position, rule] of entry.rules.entries()) rules.push(compileRule(route, rule, position, expressions));
-  compiledRoutes.set(entry, route);
   return route;
 }
 

@@ -63,7 +63,8 @@ export function decodeBucket(text: string, expectedSha256: string): SnapshotCont
 
 /**
  * Puts the buckets of an index together, sorted by name. Entry objects are taken over as they are, so those of a bucket
- * that did not change stay the same objects from one snapshot to the next.
+ * that did not change stay the same objects from one snapshot to the next. `routeParts` are the buckets' own lists;
+ * `content.routes` is made when it is first read.
  */
 export function assemble(index: SnapshotIndex, buckets: readonly SnapshotContent[]): Snapshot {
   if (buckets.length !== index.buckets.length) {
@@ -74,7 +75,6 @@ export function assemble(index: SnapshotIndex, buckets: readonly SnapshotContent
   let routes: readonly RouteEntry[] | undefined;
   const content: SnapshotContent = {
     agents: merged(buckets.map((bucket) => bucket.agents)),
-    // Thousands, and who is in a hurry takes the parts.
     get routes() {
       routes ??= merged(routeParts);
       return routes;

@@ -135,10 +135,7 @@ function holdsTheSame(bucket: EncodedBucket, members: Members): boolean {
   return listNames.every(
     (list) =>
       held[list].length === members[list].length &&
-      held[list].every((member, index) => {
-        const other = members[list][index];
-        return member === other || member.json === other?.json;
-      }),
+      held[list].every((member, index) => member.json === members[list][index]?.json),
   );
 }
 

@@ -265,6 +265,7 @@ export interface Snapshot {
   readonly routeParts: readonly RoutePart[];
 }
 
+/** Some of a snapshot's Routes, such as those of one bucket. */
 export type RoutePart = readonly RouteEntry[];
 
 export type DeepReadonly<T> = T extends (infer U)[]

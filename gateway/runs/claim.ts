@@ -17,10 +17,7 @@ export async function claimRuns(
   return { runs, leaseExpired: rows[0]?.alive === false };
 }
 
-/**
- * One row at least: `alive` with no run when there is nothing to take. A `case`, because `or` leads the planner to combine
- * indexes of which one holds every run that waits.
- */
+/** One row at least: `alive` with no run when there is nothing to take. */
 const claimStatement = `
   with alive as (
     select exists (select from workers where id = $1 and lease_until > talaria_now()) as alive
@@ -32,6 +29,7 @@ const claimStatement = `
         select from runs earlier
         where earlier.job_uid = r.job_uid and earlier.id <> r.id and earlier.exclusive
           and earlier.status in ('queued', 'running', 'waiting_for_approval', 'stopping')
+          -- Not or: with fresh statistics the planner then reads the index of all runs that ever waited.
           and case earlier.status when 'queued' then (earlier.slot, earlier.id) < (r.slot, r.id) else true end))
     order by r.start_after, r.id
     limit $2
@@ -43,6 +41,7 @@ const claimStatement = `
     from candidates where r.id = candidates.id
     returning r.id, r.agent, r.agent_uid, r.job_uid, r.slot, r.attempt, r.max_attempts, r.backlog, r.input
   ),
+  -- Workers lock jobs in the order of their uid.
   held_jobs as (
     select uid from cron_jobs where uid in (select job_uid from taken) order by uid for update
   ),

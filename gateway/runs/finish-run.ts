@@ -42,10 +42,10 @@ export function createRunFinisher(database: Database): FinishRun {
   const finish = createBatcher({
     work: (ended: readonly Ended[]) => finishAll(database, ended),
     maxItems: 32,
-    lanes: 2,
+    concurrency: 2,
     // The failures of a job are counted once for each run, which takes a statement for each.
     keyOf: ({ run }) => run.jobUid,
-    mayBeOneItems: (error) => !(error instanceof TalariaError && error.code === 'state_unavailable'),
+    shouldRetryAlone: (error) => !(error instanceof TalariaError && error.code === 'state_unavailable'),
   });
   return async (run, ending) => {
     const status = await finish({ run, ending });
@@ -97,7 +97,10 @@ const keepLateResult = `update runs set output_text = $2 where id = $1 and statu
 const pausesNow = `coalesce(e.status = 'failed' and j.gone_at is null and j.paused_reason is null
   and j.consecutive_failures + 1 >= e.suspend_after, false)`;
 
-/** Rows are locked in one order, runs before jobs, so that two workers never wait for each other. */
+/**
+ * Workers lock runs by id, then jobs by uid, and so never wait for each other in a ring. The ticker locks jobs first: a
+ * deadlock with it is `state_unavailable`, and is tried again.
+ */
 const finishStatement = `
   with input as (
     select * from jsonb_to_recordset($1) as i(id uuid, worker uuid, attempt integer, status text, text text, usage jsonb,
@@ -119,7 +122,7 @@ const finishStatement = `
         error_code = case when held.status = 'stopping' then r.error_code else i.error_code end,
         error_message = case when held.status = 'stopping' then r.error_message else i.error_message end
     from held join input i using (id)
-    where r.id = held.id and (select count(*) from held_jobs) >= 0
+    where r.id = held.id
     returning r.id, r.job_uid, r.occurrence, r.status, r.session_id, r.agent, r.agent_uid, r.slot,
       i.outbox, i.after_consecutive, i.suspend_after, i.isolated,
       case r.status when 'completed' then i.items else '[]' end as items
@@ -138,7 +141,7 @@ const finishStatement = `
           or (e.status = 'completed' and j.last_succeeded is null)
           or (e.status = 'completed' and j.status_healthy <> 'Healthy')
           or (e.status = 'failed' and j.status_healthy <> 'RunFailed')
-    from ended e where j.uid = e.job_uid
+    from ended e join held_jobs h on h.uid = e.job_uid where j.uid = h.uid
     returning j.uid, j.consecutive_failures
   ),
   session as (

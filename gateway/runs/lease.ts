@@ -3,8 +3,6 @@ import { newId } from '../../core/lib/id.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import { sleep } from '../../core/lib/sleep.ts';
 import type { Database } from '../db/pool.ts';
-import { quietly } from './quietly.ts';
-import { reapRuns } from './reap.ts';
 
 /** How long the database keeps a worker's runs for it without a renewal. */
 export const leaseSeconds = 15;
@@ -18,6 +16,8 @@ export interface WorkerLease {
   readonly id: string;
   /** Aborts once the lease is lost; whatever runs under it must end, for its runs go to others. */
   readonly signal: AbortSignal;
+  /** Leases of an earlier process of this replica that ended when this one was taken: what they held is nobody's now. */
+  readonly predecessors: readonly string[];
 }
 
 /** Keeps one lease alive, or gets a new one. */
@@ -34,8 +34,8 @@ export interface LeaseKeeper {
 export interface LeaseOptions {
   readonly database: Database;
   /**
-   * A name that no other living process has, such as the pod's. A restarted process takes its predecessor's place: it ends
-   * that one's lease and settles its runs.
+   * A name that no other living process has, such as the pod's. A restarted process takes its predecessor's place and
+   * ends that one's lease.
    */
   readonly replica: string;
   /** The sequence of the snapshot in force; 0 before the first. */
@@ -60,11 +60,6 @@ export function createLeaseKeeper(options: LeaseOptions): LeaseKeeper {
     pause.abort();
   };
 
-  // Only for an earlier process: this one may still store what its runs gave before it lost a lease.
-  const settle = async (workers: readonly string[]) => {
-    if (workers.length > 0) await quietly(options.log, () => reapRuns(options.database, options.log, workers));
-  };
-
   const run = async () => {
     let failures = 0;
     let everHeld = false;
@@ -74,8 +69,9 @@ export function createLeaseKeeper(options: LeaseOptions): LeaseKeeper {
       const renewed = await keep(options, lease, drop);
       failures = renewed === 'failed' ? failures + 1 : 0;
       if (failures === 1) options.log.warn('the lease of the worker cannot be renewed; it goes on trying');
+      // This process itself may still store what its runs gave before it lost a lease.
+      if (everHeld) lease.predecessors = [];
       if (renewed === 'kept') held = lease;
-      if (renewed === 'kept' && !everHeld) await settle(lease.predecessors);
       everHeld ||= renewed === 'kept';
       if (renewed === 'gone') drop(lease, 'it expired in the database');
       const next = AbortSignal.any([stopping.signal, pause.signal]);
@@ -110,7 +106,6 @@ interface HeldLease extends WorkerLease {
   known: boolean;
   /** Ends the timer that gives the lease up. */
   watchdog: (() => void) | undefined;
-  /** The leases of the same replica that ended when this one was taken. */
   predecessors: readonly string[];
 }
 
@@ -127,12 +122,10 @@ async function keep(
 ): Promise<'kept' | 'gone' | 'failed'> {
   const asked = clock.monotonic();
   try {
-    const { rows, rowCount } = await database.query<{ ended: string[] }>(lease.known ? renewStatement : takeStatement, [
-      lease.id,
-      replica,
-      sequence(),
-      leaseSeconds,
-    ]);
+    const { rows, rowCount } = await database.query<{ predecessors?: string[] }>(
+      lease.known ? renewStatement : takeStatement,
+      [lease.id, replica, sequence(), leaseSeconds],
+    );
     if (rowCount === 0 || lease.controller.signal.aborted) return 'gone';
     lease.known = true;
     lease.watchdog?.();
@@ -141,7 +134,7 @@ async function keep(
       Math.max(0, giveUpAfterMs - (clock.monotonic() - asked)),
     );
     lease.watchdog = () => clearTimeout(timer);
-    lease.predecessors = rows[0]?.ended ?? [];
+    lease.predecessors = rows[0]?.predecessors ?? lease.predecessors;
     return 'kept';
   } catch {
     return 'failed';
@@ -154,9 +147,8 @@ const takeStatement = `
   )
   insert into workers (id, replica, sequence, lease_until)
   values ($1, $2, $3, talaria_now() + make_interval(secs => $4))
-  returning array(select id from predecessor) as ended`;
+  returning array(select id from predecessor) as predecessors`;
 
 const renewStatement = `
   update workers set sequence = $3, lease_until = talaria_now() + make_interval(secs => $4)
-  where id = $1 and replica = $2 and lease_until > talaria_now()
-  returning array[]::uuid[] as ended`;
+  where id = $1 and replica = $2 and lease_until > talaria_now()`;

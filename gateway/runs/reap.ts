@@ -5,7 +5,7 @@ import type { Database } from '../db/pool.ts';
 const maxLostAttempts = 10;
 
 /**
- * Settles what dead workers left: of `workers` alone, or of all. A background run without effects is queued again as its
+ * Settles what dead workers left, or with `workers`, only what those left. A background run without effects is queued again as its
  * next attempt; every other one that had begun becomes `unknown`, which frees its session and its job and counts as a
  * failure. A run that was asked to stop and did not in time becomes `unknown` too. A queued run of an open request ends with
  * the request's worker. Gives the number of runs that were queued again.
@@ -32,6 +32,7 @@ const reapStatement = `
   overdue as (
     select r.id from runs r
     where r.status = 'stopping' and r.stop_by <= talaria_now() and r.id not in (select id from ownerless)
+      and $2::uuid[] is null
     order by r.id limit 500 for update of r skip locked
   ),
   resumed as (
@@ -60,10 +61,13 @@ const reapStatement = `
     from (select job_uid, status from ended union all select job_uid, 'queued' from resumed) changed
     where job_uid is not null group by job_uid
   ),
+  held_jobs as (
+    select uid from cron_jobs where uid in (select job_uid from failures) order by uid for update
+  ),
   jobs as (
     update cron_jobs j
     set consecutive_failures = consecutive_failures + f.failed, status_version = status_version + 1,
         status_urgent = status_urgent or (f.failed > 0 and status_healthy <> 'RunFailed')
-    from failures f where j.uid = f.job_uid
+    from failures f join held_jobs h on h.uid = f.job_uid where j.uid = h.uid
   )
   select (select count(*) from resumed) as resumed, (select count(*) from ended where status = 'unknown') as unknown`;

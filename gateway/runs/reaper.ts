@@ -6,6 +6,7 @@ import type { LeaseKeeper } from './lease.ts';
 import { quietly } from './quietly.ts';
 import { reapRuns } from './reap.ts';
 
+const awaitLeaseMs = 50;
 const reapEveryMs = 500;
 /** After an outage of the database, results that wait to be stored come before their runs are given up. */
 const reapAfterMs = 3_000;
@@ -19,17 +20,27 @@ export interface ReaperOptions {
   readonly onResumed: () => void;
 }
 
-/** Settles twice a second what dead workers left, once this worker has held its own lease for a while. */
+/**
+ * Settles what an earlier process of this replica left as soon as this worker has its lease, and twice a second what any
+ * dead worker left, once it has held its lease for a while.
+ */
 export async function reapUntil(stopping: AbortSignal, options: ReaperOptions): Promise<void> {
   const { database, lease, clock, log, onResumed } = options;
   let held: { readonly id: string; readonly since: number } | undefined;
+  const reap = async (workers?: readonly string[]) => {
+    if ((await reapRuns(database, log, workers)) > 0) onResumed();
+  };
   while (!stopping.aborted) {
-    await sleep(reapEveryMs, stopping);
-    const id = lease.current()?.id;
-    if (id !== held?.id) held = id === undefined ? undefined : { id, since: clock.monotonic() };
+    await sleep(held === undefined ? awaitLeaseMs : reapEveryMs, stopping);
+    const current = lease.current();
+    if (current?.id !== held?.id) {
+      held = current && { id: current.id, since: clock.monotonic() };
+      const predecessors = current?.predecessors ?? [];
+      if (predecessors.length > 0) await quietly(log, () => reap(predecessors));
+    }
     if (held === undefined || clock.monotonic() - held.since < reapAfterMs) continue;
     await quietly(log, async () => {
-      if ((await reapRuns(database, log)) > 0) onResumed();
+      await reap();
       await database.prepared('reap-workers', forgetWorkersStatement);
     });
   }

@@ -19,7 +19,7 @@ export function createEffectsRecorder(database: Database): RecordEffects {
   const record = createBatcher({
     work: (begun: readonly Begun[]) => recordAll(database, begun),
     maxItems: 64,
-    lanes: 2,
+    concurrency: 2,
   });
   return (run, session) => record({ run, session });
 }

@@ -41,7 +41,7 @@ export interface WorkerOptions {
 
 const lookEveryMs = 250;
 const watchEveryMs = 500;
-/** Runs that are taken and have not called a model yet: what dies with its worker waits for the worker's lease to end. */
+/** Runs that are taken and have not called a model yet. Few: what dies with its worker waits until another settles it. */
 const maxBeginning = 16;
 /** How long aborted turns may take to end when the worker stops. */
 const abortMs = 1_000;

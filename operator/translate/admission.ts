@@ -21,6 +21,7 @@ export interface Applicant {
   readonly wanted: readonly Charge[];
 }
 
+/** What was decided about all applicants. */
 export interface Admission {
   /** Who does not get what it wants, by uid, and the budget that is short. */
   readonly short: ReadonlyMap<string, Budget>;

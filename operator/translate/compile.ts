@@ -1,37 +1,25 @@
-import type { AgentEntry, GatewayKeyEntry, JobEntry, RouteEntry, SnapshotContent } from '../../core/snapshot/schema.ts';
+import type { AgentEntry, SnapshotContent } from '../../core/snapshot/schema.ts';
 import type { Agent } from '../../crds/agent.ts';
-import type { CronJob } from '../../crds/cron-job.ts';
-import type { Route } from '../../crds/route.ts';
-import type { Declared, Resources, SecretResource } from '../resources.ts';
+import type { Declared, Resources } from '../resources.ts';
 import { admit, type Budget } from './admission.ts';
 import { agentRules } from './agents.ts';
 import { budgetLimits, chargesOf } from './budgets.ts';
 import type { Candidate, Entry, SourceLookups, WantedCredential } from './candidate.ts';
+import type { Compilation } from './compilation.ts';
 import { defaultAgentUid, withDefault } from './default-agent.ts';
 import { jobRules } from './jobs.ts';
 import { keyRules } from './keys.ts';
 import { granted, type Proposal, propose, reused, type Settled, settle } from './proposal.ts';
 import { type Published, sourceLookups } from './published.ts';
-import { recompile, withBasis } from './recompile.ts';
+import { recompile } from './recompile.ts';
 import { routeRules } from './routes.ts';
-
-/** What the gateways get now, and what was decided about each object. Every list is sorted by name. */
-export interface Compilation {
-  readonly content: SnapshotContent;
-  /** The values behind every credential name of the content, each once, sorted by name. */
-  readonly credentials: readonly WantedCredential[];
-  readonly agents: readonly Settled<Declared<Agent>, AgentEntry>[];
-  readonly routes: readonly Settled<Declared<Route>, RouteEntry>[];
-  readonly cronJobs: readonly Settled<Declared<CronJob>, JobEntry>[];
-  readonly keys: readonly Settled<SecretResource, GatewayKeyEntry>[];
-}
 
 /**
  * Makes the next content of the snapshot. A pure function: no client, no clock, nothing mutated, the output sorted and
  * independent of the order of the input. What is published comes in because a generation that is not accepted never changes
  * what serves: the entry of the last accepted one stays. Compiling again with the result as what is published gives the same
  * result. An entry that does not change stays the object that is published, and one changed object costs little more than
- * its own work, the least when `previous` is the compilation whose content is published.
+ * its own work. Give the compilation whose content is published as `previous`: then changed Routes are compiled alone.
  */
 export function compile(resources: Resources, published: Published, previous?: Compilation): Compilation {
   return recompile(resources, published, previous) ?? compileAll(resources, published);
@@ -58,8 +46,9 @@ function compileAll(resources: Resources, published: Published): Compilation {
     keys: settle(proposed.keys, short, lookups, (entry) => reused(entry, lookups.publishedKey(entry.uid))),
   };
   const candidates = Object.values(settled).flatMap((list): readonly Candidate<Entry>[] => list.map(candidateOf));
-  const compilation = {
+  return {
     ...settled,
+    basis: { resources, versionKey: published.versionKey, spare },
     credentials: distinctCredentials(candidates),
     content: {
       agents: entriesOf(settled.agents),
@@ -69,7 +58,6 @@ function compileAll(resources: Resources, published: Published): Compilation {
       texts: textsOf(candidates),
     },
   };
-  return withBasis(compilation, { resources, versionKey: published.versionKey, spare });
 }
 
 /** An Agent is the default only when no other one is. */

@@ -6,7 +6,7 @@ import type { CronJob } from '../../crds/cron-job.ts';
 import type { Route } from '../../crds/route.ts';
 import type { Declared } from '../resources.ts';
 import type { Entry } from './candidate.ts';
-import type { Compilation } from './compile.ts';
+import type { Compilation } from './compilation.ts';
 import { type EntryLookups, jobProblems, routeProblems } from './cross-references.ts';
 import { asksForDefault } from './default-agent.ts';
 import { memoised } from './memo.ts';

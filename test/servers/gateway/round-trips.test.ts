@@ -65,7 +65,7 @@ async function storedTurns() {
   const models = createModels({ egress: createEgressPolicy({ kind: 'models', allow: [], privateNetworks: true }) });
   const stored = createStoredTurns({
     database,
-    lease: () => ({ id: worker, signal: new AbortController().signal }),
+    lease: () => ({ id: worker, predecessors: [], signal: new AbortController().signal }),
     owners: createSessionOwners(),
     finisher: createTurnFinisher({ database, log: createLogger('test', 'silent') }),
     bell: createTurnBell(),

@@ -188,16 +188,28 @@ describe('a worker that dies', () => {
     expect(replica.statuses.get('quiet')?.consecutiveFailures).toBe(0);
   });
 
-  it('and is started again under its name goes on with its runs, although the old lease still holds', async () => {
-    const job = quiet();
+  it('and is started again under its name: its runs go on at once, those of other dead workers later', async () => {
+    const [own, foreign] = [quiet(), jobEntry('foreign', { schedule: '@every 1000h' })];
+    const workers = { own: '00000000-0000-7000-8000-000000000002', dead: '00000000-0000-7000-8000-000000000003' };
     await state.rows(
       `insert into workers (id, replica, sequence, lease_until)
-       values ('00000000-0000-7000-8000-000000000002', 'a', 1, talaria_now() + interval '1 hour')`,
+       values ($1, 'a', 1, talaria_now() + interval '1 hour'), ($2, 'b', 1, talaria_now() - interval '1 second')`,
+      [workers.own, workers.dead],
     );
-    await queueRun(job, `status = 'running', worker = '00000000-0000-7000-8000-000000000002', attempt = 1`);
-    await start(job, { runTurn: answerTurns('done') });
+    await queueRun(own, `status = 'running', worker = '${workers.own}', attempt = 1`);
+    await queueRun(foreign, `status = 'running', worker = '${workers.dead}', attempt = 1`);
+    let foreignMeanwhile: string | undefined;
+    const answer = answerTurns('done');
+    const runTurn: RunTurn = async (turn) => {
+      foreignMeanwhile ??= (await runsOf(state, 'foreign'))[0]?.status;
+      return await answer(turn);
+    };
+    const table = await tableOf({ sequence: 1, jobs: [own, foreign] });
+    replicas.push(startReplica({ url: state.url, name: 'a', table, runTurn }));
     const [run] = await runsWith(state, 'quiet', 1, 'completed');
     expect(run).toMatchObject({ attempt: 2, output_text: 'done' });
+    expect(foreignMeanwhile).toBe('running');
+    expect(await runsWith(state, 'foreign', 1, 'completed')).toMatchObject([{ attempt: 2 }]);
   });
 
   it('after a model was called: the run is unknown, frees its job, and counts as failed', async () => {
@@ -250,7 +262,7 @@ describe('a worker that dies', () => {
          'queued', false, $2)`,
       [job.uid, JSON.stringify({ prompt: 'hello', job })],
     );
-    await state.rows(`update runs set ${set} where occurrence = 'by-hand'`);
+    await state.rows(`update runs set ${set} where occurrence = 'by-hand' and job_uid = $1`, [job.uid]);
   }
 });
 

@@ -1,5 +1,6 @@
 import type { Resources } from '../../../operator/resources.ts';
-import { type Compilation, compile } from '../../../operator/translate/compile.ts';
+import type { Compilation } from '../../../operator/translate/compilation.ts';
+import { compile } from '../../../operator/translate/compile.ts';
 import type { Published } from '../../../operator/translate/published.ts';
 import { type Report, report } from '../../../operator/translate/report.ts';
 

@@ -25,7 +25,7 @@ async function nextTurn() {
 describe('a batcher', () => {
   it('does together what is asked for at once, and gives each its own result', async () => {
     const { batches, release, work } = heldWork();
-    const one = createBatcher({ work, maxItems: 10, lanes: 1 });
+    const one = createBatcher({ work, maxItems: 10, concurrency: 1 });
     const results = Promise.all(['a', 'b', 'c'].map(one));
     await nextTurn();
     release();
@@ -33,9 +33,9 @@ describe('a batcher', () => {
     expect(batches).toEqual([['a', 'b', 'c']]);
   });
 
-  it('does together what comes while all lanes are busy, at most maxItems', async () => {
+  it('does together what comes while enough is under way, at most maxItems', async () => {
     const { batches, release, work } = heldWork();
-    const one = createBatcher({ work, maxItems: 2, lanes: 1 });
+    const one = createBatcher({ work, maxItems: 2, concurrency: 1 });
     const first = one('a');
     await nextTurn();
     const later = Promise.all(['b', 'c', 'd'].map(one));
@@ -53,7 +53,7 @@ describe('a batcher', () => {
 
   it('never puts two items of one key into a batch, and keeps their order', async () => {
     const { batches, release, work } = heldWork();
-    const one = createBatcher({ work, maxItems: 10, lanes: 1, keyOf: (item) => item[0] ?? '' });
+    const one = createBatcher({ work, maxItems: 10, concurrency: 1, keyOf: (item) => item[0] ?? '' });
     const results = Promise.all(['a1', 'b1', 'a2', 'a3'].map(one));
     for (let turn = 0; turn < 3; turn += 1) {
       await nextTurn();
@@ -71,7 +71,7 @@ describe('a batcher', () => {
         return items;
       },
       maxItems: 10,
-      lanes: 1,
+      concurrency: 1,
     });
     const outcomes = await Promise.allSettled(['a', 'b'].map(one));
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
@@ -86,10 +86,45 @@ describe('a batcher', () => {
         return items;
       },
       maxItems: 10,
-      lanes: 1,
-      mayBeOneItems: () => true,
+      concurrency: 1,
+      shouldRetryAlone: () => true,
     });
     const outcomes = await Promise.allSettled(['a', 'bad', 'c'].map(one));
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  });
+
+  it('has as many batches under way as it may, also of one key', async () => {
+    const { batches, release, work } = heldWork();
+    const one = createBatcher({ work, maxItems: 1, concurrency: 2, keyOf: () => 'same' });
+    const results = Promise.all(['a', 'b', 'c'].map(one));
+    await nextTurn();
+    expect(batches).toEqual([['a'], ['b']]);
+    release();
+    await nextTurn();
+    expect(batches).toEqual([['a'], ['b'], ['c']]);
+    release();
+    release();
+    expect(await results).toEqual(['a done', 'b done', 'c done']);
+  });
+
+  it('goes on alone only as long as one item may be the cause', async () => {
+    const calls: (readonly string[])[] = [];
+    const one = createBatcher({
+      work: async (items: readonly string[]) => {
+        calls.push(items);
+        throw new Error(items.length > 1 ? 'one of them' : 'away');
+      },
+      maxItems: 10,
+      concurrency: 1,
+      shouldRetryAlone: (error) => error instanceof Error && error.message === 'one of them',
+    });
+    const outcomes = await Promise.allSettled(['a', 'b', 'c'].map(one));
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    expect(calls).toEqual([['a', 'b', 'c'], ['a']]);
+  });
+
+  it('rejects when the work gives too few results', async () => {
+    const one = createBatcher({ work: async () => [], maxItems: 10, concurrency: 1 });
+    await expect(one('a')).rejects.toThrow('0 results for 1 items');
   });
 });

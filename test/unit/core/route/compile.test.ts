@@ -30,6 +30,18 @@ describe('compiling a snapshot', () => {
     ]);
   });
 
+  test('takes over a part that is the same list, without looking at its Routes', async () => {
+    const one = [route('one', [rule('r', { chatId: 'C1' }, 'a')])];
+    const two = [route('two', [rule('r', { chatId: 'C2' }, 'a')])];
+    const changed = [route('two', [rule('r', { chatId: 'C1', threadId: 'T1' }, 'a')])];
+    const all = content(['a'], [...one, ...two]);
+    const first = await compileRoutes(all, undefined, [one, two]);
+    const second = await compileRoutes(all, first, [one, changed]);
+    expect(second.parts.get(one)).toBe(first.parts.get(one));
+    expect(selectRule(first, message)?.match.route.name).toBe('one');
+    expect(selectRule(second, message)?.match.route.name).toBe('two');
+  });
+
   test('leaves the table before it as it was: a request keeps it to its end', async () => {
     const one = route('one', [rule('r', { chatId: 'C1' }, 'a')]);
     const first = await compileRoutes(content(['a'], [one]));
