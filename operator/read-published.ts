@@ -2,15 +2,15 @@ import { TerminalError } from '../core/kube/controller.ts';
 import type { ConfigMap } from '../core/kube/resources.ts';
 import type { Logger } from '../core/lib/log.ts';
 import { assemble, decodeBucket, decodeIndex, SnapshotRejected } from '../core/snapshot/decode.ts';
-import { bucketName, bucketOf, indexKey, snapshotIndexName } from '../core/snapshot/names.ts';
+import { bucketName, bucketOf, indexKey, maxBuckets, snapshotIndexName } from '../core/snapshot/names.ts';
 import { unpackBucket } from '../core/snapshot/pack.ts';
 import type { SnapshotContent, SnapshotIndex } from '../core/snapshot/schema.ts';
 import { emptyContent } from './translate/published.ts';
 
 /**
  * What the gateways were given last, for the last good entries in it. A damaged bucket counts as empty: its objects that
- * are accepted come back by themselves. Throws a TerminalError for a schema that only a newer operator can read, because
- * publishing would then lose what that one published.
+ * are accepted come back by themselves. Throws a TerminalError for a schema, or a number of buckets, that only a newer operator
+ * can read, because publishing would then lose what that one published.
  */
 export function readPublished(get: (name: string) => ConfigMap | undefined, log: Logger): Found {
   const stored = get(snapshotIndexName);
@@ -44,11 +44,18 @@ export function readIndex(stored: ConfigMap | undefined): SnapshotIndex | undefi
   const text = stored?.data?.[indexKey];
   if (text === undefined) return undefined;
   try {
-    return decodeIndex(text);
+    const index = decodeIndex(text);
+    if (index.buckets.length > maxBuckets) throw newerRelease();
+    return index;
   } catch (error) {
-    if (!(error instanceof SnapshotRejected) || error.reason !== 'newer_major') return undefined;
-    throw new TerminalError('the published snapshot is of a newer release; run that release of the operator', error);
+    if (error instanceof TerminalError) throw error;
+    if (error instanceof SnapshotRejected && error.reason === 'newer_major') throw newerRelease(error);
+    return undefined;
   }
+}
+
+function newerRelease(cause?: unknown): TerminalError {
+  return new TerminalError('the published snapshot is of a newer release; run that release of the operator', cause);
 }
 
 function readBucket(stored: ConfigMap | undefined, hash: string, log: Logger): SnapshotContent | undefined {

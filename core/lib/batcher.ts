@@ -3,6 +3,9 @@ export interface BatcherOptions<Item, Result> {
   /** Does all of the items or, when it throws, none. Gives one result for each, in their order. */
   readonly work: (items: readonly Item[]) => Promise<readonly Result[]>;
   readonly maxItems: number;
+  /** A batch ends before the item with which it would be larger than `maxSize`; one item alone may be. Absent: no bound. */
+  readonly maxSize?: number;
+  readonly sizeOf?: (item: Item) => number;
   /** How many batches are under way at once; what comes meanwhile waits and goes together. */
   readonly concurrency: number;
   /** Two items of one key never share a batch, but may be under way in two batches at once. Absent: any may share one. */
@@ -57,17 +60,23 @@ type Batch<Item, Result> = Waiting<Item, Result>[];
 
 function takeBatch<Item, Result>(
   waiting: Batch<Item, Result>,
-  { maxItems, keyOf }: BatcherOptions<Item, Result>,
+  { maxItems, maxSize = Number.POSITIVE_INFINITY, sizeOf = () => 0, keyOf }: BatcherOptions<Item, Result>,
 ): [batch: Batch<Item, Result>, rest: Batch<Item, Result>] {
-  if (keyOf === undefined) return [waiting.slice(0, maxItems), waiting.slice(maxItems)];
   const batch: Batch<Item, Result> = [];
   const rest: Batch<Item, Result> = [];
   const keys = new Set<string>();
+  let size = 0;
   for (const one of waiting) {
-    const key = keyOf(one.item);
-    const fits = batch.length < maxItems && !keys.has(key);
-    keys.add(key);
-    (fits ? batch : rest).push(one);
+    const key = keyOf?.(one.item);
+    const itemSize = sizeOf(one.item);
+    const fits = batch.length === 0 || (batch.length < maxItems && size + itemSize <= maxSize);
+    if (fits && (key === undefined || !keys.has(key))) {
+      batch.push(one);
+      size += itemSize;
+    } else {
+      rest.push(one);
+    }
+    if (key !== undefined) keys.add(key);
   }
   return [batch, rest];
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createBatcher } from '../../core/lib/batcher.ts';
 import { TalariaError } from '../../core/lib/errors.ts';
 import type { Usage } from '../agent/models/port.ts';
@@ -42,13 +43,15 @@ export function createRunFinisher(database: Database): FinishRun {
   const finish = createBatcher({
     work: (ended: readonly Ended[]) => finishAll(database, ended),
     maxItems: 32,
+    maxSize: 1024 * 1024,
+    sizeOf: ({ ending }) => (ending.status === 'completed' ? ending.text.length : 0),
     concurrency: 2,
     // The failures of a job are counted once for each run, which takes a statement for each.
     keyOf: ({ run }) => run.jobUid,
     shouldRetryAlone: (error) => !(error instanceof TalariaError && error.code === 'state_unavailable'),
   });
   return async (run, ending) => {
-    const status = await finish({ run, ending });
+    const status = await untilFree(() => finish({ run, ending }));
     if (status === 'lost' && ending.status === 'completed') {
       await database.query(keepLateResult, [run.id, storableText(ending.text)]);
     }
@@ -56,13 +59,29 @@ export function createRunFinisher(database: Database): FinishRun {
   };
 }
 
+/** Tried again for a second, then left to the caller, as when the database cannot be used. */
+async function untilFree(finish: () => Promise<Finished>): Promise<FinishedAs> {
+  for (let attempt = 0; attempt < triesOfBusy; attempt += 1) {
+    const status = await finish();
+    if (status !== 'busy') return status;
+    await delay(busyMs);
+  }
+  throw new TalariaError('state_unavailable', 'the row of the run or of its CronJob is locked by somebody else');
+}
+
+const busyMs = 50;
+const triesOfBusy = 20;
+
+/** `busy`: somebody else holds the row of the run or of its job at this moment, and nothing was done. */
+type Finished = FinishedAs | 'busy';
+
 interface Ended {
   readonly run: JobRun;
   readonly ending: JobRunEnding;
 }
 
-async function finishAll(database: Database, ended: readonly Ended[]): Promise<readonly FinishedAs[]> {
-  const { rows } = await database.prepared<{ id: string; status: FinishedAs }>('finish-runs', finishStatement, [
+async function finishAll(database: Database, ended: readonly Ended[]): Promise<readonly Finished[]> {
+  const { rows } = await database.prepared<{ id: string; status: Finished }>('finish-runs', finishStatement, [
     JSON.stringify(ended.map(toRow)),
   ]);
   const statuses = new Map(rows.map(({ id, status }) => [id, status]));
@@ -80,7 +99,7 @@ function toRow({ run, ending }: Ended) {
     status: ending.status,
     text: done === undefined ? null : storableText(done.text),
     usage: done?.usage ?? null,
-    model: done?.model ?? null,
+    model: done === undefined ? null : storableText(done.model),
     error_code: failed?.code ?? null,
     error_message: failed === undefined ? null : storableText(failed.message),
     items: done === undefined ? [] : storable(done.items),
@@ -97,23 +116,25 @@ const keepLateResult = `update runs set output_text = $2 where id = $1 and statu
 const pausesNow = `coalesce(e.status = 'failed' and j.gone_at is null and j.paused_reason is null
   and j.consecutive_failures + 1 >= e.suspend_after, false)`;
 
-/**
- * Workers lock runs by id, then jobs by uid, and so never wait for each other in a ring. The ticker locks jobs first: a
- * deadlock with it is `state_unavailable`, and is tried again.
- */
+/** Never waits for a row: one that is locked holds up no other run of the batch, and no two transactions wait in a ring. */
 const finishStatement = `
   with input as (
     select * from jsonb_to_recordset($1) as i(id uuid, worker uuid, attempt integer, status text, text text, usage jsonb,
       model text, error_code text, error_message text, items jsonb, outbox jsonb, after_consecutive integer,
       suspend_after integer, isolated boolean)
   ),
-  held as (
-    select r.id, r.status, r.job_uid from runs r join input i on i.id = r.id
+  open as (
+    select r.id, r.job_uid from runs r join input i on i.id = r.id
     where r.worker = i.worker and r.attempt = i.attempt and r.status in ('running', 'waiting_for_approval', 'stopping')
-    order by r.id for update of r
   ),
   held_jobs as (
-    select j.uid from cron_jobs j where j.uid in (select job_uid from held) order by j.uid for update
+    select j.uid from cron_jobs j where j.uid in (select job_uid from open) for update skip locked
+  ),
+  held as (
+    select r.id, r.status from runs r join input i on i.id = r.id
+    where r.worker = i.worker and r.attempt = i.attempt and r.status in ('running', 'waiting_for_approval', 'stopping')
+      and (r.job_uid in (select uid from held_jobs) or not exists (select from cron_jobs j where j.uid = r.job_uid))
+    for update of r skip locked
   ),
   ended as (
     update runs r
@@ -141,7 +162,7 @@ const finishStatement = `
           or (e.status = 'completed' and j.last_succeeded is null)
           or (e.status = 'completed' and j.status_healthy <> 'Healthy')
           or (e.status = 'failed' and j.status_healthy <> 'RunFailed')
-    from ended e join held_jobs h on h.uid = e.job_uid where j.uid = h.uid
+    from ended e where j.uid = e.job_uid
     returning j.uid, j.consecutive_failures
   ),
   session as (
@@ -170,6 +191,8 @@ const finishStatement = `
     on conflict (run_id, target, part) do nothing
   )
   select id, status from ended
+  union all
+  select id, 'busy' from open where id not in (select id from held)
   union all
   select r.id, r.status from runs r join input i on i.id = r.id
   where r.worker = i.worker and r.attempt = i.attempt and r.status in ('completed', 'failed', 'cancelled')`;

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TalariaError } from '../../../core/lib/errors.ts';
 import type { JobEntry } from '../../../core/snapshot/schema.ts';
@@ -313,6 +314,33 @@ describe('runs that end at once', () => {
       said: 2,
     }));
     expect(ended).toEqual([...completed, { text: null, failed: true, failures: 1, sent: 0, said: 0 }]);
+  });
+});
+
+describe('the end of a run whose job somebody else has locked', () => {
+  it('is stored when the lock is gone, and holds up no other', async () => {
+    const turns = holdTurns('done');
+    const jobs = ['locked', 'other'].map((name) => jobEntry(name, { schedule: '@every 1000h' }));
+    const table = (sequence: number, change: Partial<JobEntry>) =>
+      tableOf({ sequence, jobs: jobs.map((job) => ({ ...job, ...change })) });
+    const replica = startReplica({ url: state.url, name: 'a', table: await table(1, {}), runTurn: turns.runTurn });
+    replicas.push(replica);
+    await Promise.all(jobs.map(({ name }) => seen(state, name)));
+    replica.swap(await table(2, { runAt: 'now' }));
+    await waitFor('both to have begun', () => turns.begun() === 2);
+
+    const holder = new pg.Client(state.url);
+    await holder.connect();
+    try {
+      await holder.query(`begin; select from cron_jobs where uid = 'uid-of-locked' for update`);
+      turns.release();
+      await runsWith(state, 'other', 1, 'completed');
+      expect((await runsOf(state, 'locked'))[0]?.status).toBe('running');
+      await holder.query('commit');
+    } finally {
+      await holder.end();
+    }
+    expect(await runsWith(state, 'locked', 1, 'completed')).toMatchObject([{ attempt: 1, output_text: 'done' }]);
   });
 });
 

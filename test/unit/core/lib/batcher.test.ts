@@ -127,4 +127,16 @@ describe('a batcher', () => {
     const one = createBatcher({ work: async () => [], maxItems: 10, concurrency: 1 });
     await expect(one('a')).rejects.toThrow('0 results for 1 items');
   });
+
+  it('keeps a batch below maxSize, and does one item alone whatever its size', async () => {
+    const { batches, release, work } = heldWork();
+    const one = createBatcher({ work, maxItems: 10, concurrency: 1, maxSize: 4, sizeOf: (item) => item.length });
+    const results = Promise.all(['aaaaaa', 'bb', 'cc', 'dd'].map(one));
+    for (let turn = 0; turn < 3; turn += 1) {
+      await nextTurn();
+      release();
+    }
+    await results;
+    expect(batches).toEqual([['aaaaaa'], ['bb', 'cc'], ['dd']]);
+  });
 });
