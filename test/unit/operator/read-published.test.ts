@@ -13,7 +13,11 @@ import { manyRoutes } from '../core/snapshot/contents.ts';
 const log = createLogger('test', 'silent');
 
 /** ConfigMaps with an index over buckets of these hashes, and the given buckets in slot a. */
-function stored(hashes: readonly string[], buckets: readonly object[] = [], major: number = snapshotSchemaVersion.major) {
+function stored(
+  hashes: readonly string[],
+  buckets: readonly object[] = [],
+  major: number = snapshotSchemaVersion.major,
+) {
   const index = {
     schema: { ...snapshotSchemaVersion, major },
     revision: revisionOf(major, hashes),
