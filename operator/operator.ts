@@ -16,6 +16,7 @@ import { createNamespaceLoop } from './namespace-loop.ts';
 import { deploymentOwner } from './owner.ts';
 import { createProgrammingLedger } from './programming.ts';
 import { createPublisher, snapshotNames } from './publish.ts';
+import { missingForReadiness } from './readiness.ts';
 import { createStatusWriter } from './status.ts';
 import type { Compilation } from './translate/compilation.ts';
 import { report } from './translate/report.ts';
@@ -194,12 +195,14 @@ export function createOperator(options: OperatorOptions): Operator {
       await leadership.stop();
       metrics.leading.set(0);
     },
-    unready: () => {
-      if (!watch.synced())
-        return 'the namespace is not read yet: the API server does not answer, or the CRDs are missing';
-      if (!leadership.leading()) return leader === '' ? 'no operator leads yet' : undefined;
-      return namespaceLoop.publication() === undefined ? 'the first snapshot is not published yet' : undefined;
-    },
+    unready: () =>
+      missingForReadiness({
+        synced: watch.synced(),
+        leading: leadership.leading(),
+        identity: leadership.identity,
+        leader,
+        published: namespaceLoop.publication() !== undefined,
+      }),
     leading: leadership.leading,
     reconcileAll: () => {
       loop.trigger();
