@@ -2,7 +2,6 @@ import type { Clock } from '../core/lib/clock.ts';
 import type { Logger } from '../core/lib/log.ts';
 import { sleep } from '../core/lib/sleep.ts';
 import { createModels } from './agent/models/models.ts';
-import { createStatelessTurns } from './agent/stateless-turn.ts';
 import { createTurnRunner } from './agent/turn.ts';
 import { createBackground } from './background.ts';
 import type { GatewayConfig } from './config/config-file.ts';
@@ -18,12 +17,13 @@ import { addHealth } from './ingress/health.ts';
 import { addModels } from './ingress/models.ts';
 import { addOpenApi } from './ingress/openapi.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { createTurnFinisher } from './runs/finish-turn.ts';
 import { createLeaseKeeper } from './runs/lease.ts';
-import { createStoredTurns } from './runs/stored-turn.ts';
-import { createTurnBell } from './runs/turn-bell.ts';
 import { createServer } from './server.ts';
 import { createSessionOwners } from './sessions/owners.ts';
+import { createTurnFinisher } from './turns/finish-turn.ts';
+import { createStatelessTurns } from './turns/stateless-turn.ts';
+import { createStoredTurns } from './turns/stored-turn.ts';
+import { createTurnBell } from './turns/turn-bell.ts';
 
 export interface GatewayOptions {
   readonly source: ConfigSource;

@@ -1,6 +1,6 @@
 import { newId, toWire } from '../../core/lib/id.ts';
 import type { DeliverTarget } from '../../core/snapshot/schema.ts';
-import type { JobRun } from '../runs/job-run.ts';
+import type { JobRun } from '../job-runs/job-run.ts';
 import type { TargetId } from './signing-secrets.ts';
 
 /** How a scheduled run ended, as its targets are told. */

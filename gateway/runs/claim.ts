@@ -1,5 +1,5 @@
 import type { Database } from '../db/pool.ts';
-import type { JobRun, JobRunInput } from './job-run.ts';
+import type { JobRun, JobRunInput } from '../job-runs/job-run.ts';
 
 /**
  * Takes up to `limit` queued background runs for this worker, the oldest first. An exclusive run waits for every earlier

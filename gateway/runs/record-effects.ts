@@ -1,6 +1,6 @@
 import { createBatcher } from '../../core/lib/batcher.ts';
 import type { Database } from '../db/pool.ts';
-import type { JobRun } from './job-run.ts';
+import type { JobRun } from '../job-runs/job-run.ts';
 
 /**
  * Records that a model is about to be called for a run, and makes the session of an isolated one. False: the run was taken

@@ -2,7 +2,7 @@ import { newId } from '../../core/lib/id.ts';
 import { type Gap, type Missed, type Outcome, runAtKey, type Started, slotKey } from '../../core/schedule/outcome.ts';
 import type { JobEntry } from '../../core/snapshot/schema.ts';
 import type { Table } from '../config/table.ts';
-import type { JobRunInput } from '../runs/job-run.ts';
+import type { JobRunInput } from '../job-runs/job-run.ts';
 import { storableText } from '../sessions/storable.ts';
 
 /** Outcomes of one job, decided with one schedule and anchor. */

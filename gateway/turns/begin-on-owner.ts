@@ -1,11 +1,11 @@
 import { newId } from '../../core/lib/id.ts';
 import { type Resolution, type ResolveQuery, resolve } from '../../core/route/resolve.ts';
 import type { Database } from '../db/pool.ts';
+import type { WorkerLease } from '../runs/lease.ts';
 import { type FoundSession, findSession, readSessionRef, type SessionRef } from '../sessions/find.ts';
 import type { MessageItem } from '../sessions/items.ts';
 import { decideSticky } from '../sessions/sticky.ts';
 import { type BegunTurn, beginTurn, type TurnToBegin } from './begin-turn.ts';
-import type { WorkerLease } from './lease.ts';
 import { refusedAsError, sessionBusy } from './refused.ts';
 import type { StoredTurnRequest, StoredTurnsOptions } from './turn-request.ts';
 

@@ -1,8 +1,8 @@
 import { TalariaError } from '../../core/lib/errors.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
 import type { ChatMessage, TurnResult } from '../agent/models/port.ts';
+import type { WorkerLease } from '../runs/lease.ts';
 import { toItem } from '../sessions/items.ts';
-import type { WorkerLease } from './lease.ts';
 import type { StoredTurnRequest, StoredTurnsOptions } from './turn-request.ts';
 
 /** A run that is active. */

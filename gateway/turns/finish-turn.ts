@@ -3,9 +3,9 @@ import type { Logger } from '../../core/lib/log.ts';
 import { sleep } from '../../core/lib/sleep.ts';
 import type { Usage } from '../agent/models/port.ts';
 import type { Database } from '../db/pool.ts';
+import { untilStored } from '../runs/until-stored.ts';
 import type { MessageItem } from '../sessions/items.ts';
 import { storableText } from '../sessions/storable.ts';
-import { untilStored } from './until-stored.ts';
 
 /** How a turn ended. Only a completed one becomes part of its session's history. */
 export type TurnEnding = {

@@ -6,14 +6,14 @@ import type { RunTurn } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { outboxRows } from '../delivery/outbox.ts';
+import type { RecordEffects } from '../runs/record-effects.ts';
+import { untilStored } from '../runs/until-stored.ts';
 import { toItem } from '../sessions/items.ts';
 import type { FinishRun, JobRunEnding } from './finish-run.ts';
 import type { JobRun } from './job-run.ts';
 import { openJobSession } from './job-session.ts';
 import { preflight } from './preflight.ts';
-import type { RecordEffects } from './record-effects.ts';
 import { asRunFailure, RunFailure } from './run-failure.ts';
-import { untilStored } from './until-stored.ts';
 
 /** What executing a run takes. `table` is the one in force when the run was taken. */
 export interface ExecuteOptions {

@@ -1,7 +1,7 @@
 import { TalariaError } from '../../core/lib/errors.ts';
+import type { WorkerLease } from '../runs/lease.ts';
 import type { Begun } from './begin-on-owner.ts';
 import { continueTurn } from './begin-turn.ts';
-import type { WorkerLease } from './lease.ts';
 import { sessionBusy } from './refused.ts';
 import type { StoredTurnsOptions } from './turn-request.ts';
 

@@ -1,12 +1,12 @@
 import { TalariaError } from '../../core/lib/errors.ts';
 import type { Refusal } from '../../core/route/outcome.ts';
 import { type Resolution, type ResolveQuery, resolve } from '../../core/route/resolve.ts';
+import type { ChatMessage, TurnParameters, TurnResult } from '../agent/models/port.ts';
+import type { RunTurn } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
-import { refusedAsError } from '../runs/refused.ts';
 import { decideSticky } from '../sessions/sticky.ts';
-import type { ChatMessage, TurnParameters, TurnResult } from './models/port.ts';
-import type { RunTurn } from './turn.ts';
+import { refusedAsError } from './refused.ts';
 
 /** A turn whose whole context is in the request; nothing of it is kept. */
 export interface StatelessRequest {

@@ -3,9 +3,9 @@ import type { ChatMessage, TurnParameters } from '../agent/models/port.ts';
 import type { RunTurn } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
+import type { WorkerLease } from '../runs/lease.ts';
 import type { SessionOwners } from '../sessions/owners.ts';
 import type { TurnFinisher } from './finish-turn.ts';
-import type { WorkerLease } from './lease.ts';
 import type { TurnBell } from './turn-bell.ts';
 
 /** What the turns of sessions share. */
