@@ -8,6 +8,7 @@ import { refuseForeign } from './admit/origin.ts';
 import { corsHeaders, preflightHeaders } from './ingress/cors.ts';
 import { type ErrorAnswer, errorAnswer, rawErrorResponse } from './ingress/errors.ts';
 import { createMethodTable } from './ingress/methods.ts';
+import { parseStrictJson } from './ingress/strict-json.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface ServerOptions {
@@ -131,12 +132,11 @@ function answerCors(request: FastifyRequest, reply: FastifyReply, { corsOrigins 
 
 function acceptJsonOnly(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
     try {
-      done(null, JSON.parse(String(body)));
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message.slice(0, 200) : '';
-      done(new TalariaError('invalid_request', `The body is not valid JSON: ${why}`, { cause }));
+      done(null, parseStrictJson(body as Buffer));
+    } catch (error) {
+      done(error as Error);
     }
   });
 }

@@ -3,8 +3,14 @@ import { TalariaError } from '../../core/lib/errors.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
 import type { Table } from '../config/table.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Item } from '../sessions/items.ts';
+import { type Cost, costOf } from './cost.ts';
 import type { Models } from './models/models.ts';
-import { type ChatMessage, ModelError, type TurnParameters, type TurnResult } from './models/port.ts';
+import { type ChatMessage, type FunctionTool, ModelError, type TurnParameters, type Usage } from './models/port.ts';
+import { type OnTurnEvent, type StepsResult, takeSteps } from './steps.ts';
+import type { AskApproval } from './tools/run-tool.ts';
+import { skillList, skillTools } from './tools/skills.ts';
+import type { Tool } from './tools/tool.ts';
 
 /** What one turn of an agent needs. */
 export interface Turn {
@@ -13,50 +19,87 @@ export interface Turn {
   readonly table: Table;
   /** History and new input, without the agent's instructions. */
   readonly messages: readonly ChatMessage[];
-  readonly parameters?: TurnParameters;
+  /** Functions of the client: a call of one ends the turn and is the client's to answer. */
+  readonly tools?: readonly FunctionTool[] | undefined;
+  readonly parameters?: TurnParameters | undefined;
   /** Ends the turn early; the turn then throws the signal's reason. */
   readonly signal: AbortSignal;
-  /** Takes the text as it comes; absent, the answer is wanted whole. */
-  readonly onDelta?: ((text: string) => void | Promise<void>) | undefined;
+  /** Takes what is said and done as it comes; absent, the answer is wanted whole. */
+  readonly onEvent?: OnTurnEvent | undefined;
   /** Awaited once, right before the first call of a model; when it throws, no call is made. */
   readonly onEffect?: (() => Promise<void>) | undefined;
+  /** Absent: a tool that needs an approval cannot be called. */
+  readonly askApproval?: AskApproval | undefined;
+}
+
+/** What a turn gave. */
+export interface TurnResult {
+  /** Everything that was said and done, in order. */
+  readonly output: readonly Item[];
+  /** Why the model stopped: `stop`, `length`, `tool_calls`, `content_filter` or the provider's own word. */
+  readonly finishReason: string;
+  readonly usage: Usage;
+  /** Name of the model that answered: the Agent's own or one of its fallbacks. */
+  readonly model: string;
+  /** By the prices that the Agent gives; absent without them. */
+  readonly cost?: Cost | undefined;
 }
 
 /**
- * One turn under the agent's own instructions, model and credentials, within its `turnTimeoutSeconds`. Throws
- * TalariaError: `agent_not_ready` when no call could be made, `model_failed` when the call failed or took too long.
+ * One turn under the agent's own instructions, skills, model and credentials, within its `turnTimeoutSeconds`. Throws
+ * TalariaError: `agent_not_ready` when no call could be made, `invalid_request` when a function of the client has the name
+ * of one of the agent's own tools, `model_failed` when a call failed or took too long.
  */
 export type RunTurn = (turn: Turn) => Promise<TurnResult>;
 
-/** Makes RunTurn. `models` opens the model clients; its owner stops it. */
-export function createTurnRunner({ models, metrics }: { models: Models; metrics: Metrics }): RunTurn {
+export interface TurnRunnerOptions {
+  /** Opens the model clients; its owner stops it. */
+  readonly models: Models;
+  readonly metrics: Metrics;
+  /** Tools that every agent has, beside those of its profile. */
+  readonly tools?: readonly Tool[] | undefined;
+}
+
+/** Makes RunTurn. */
+export function createTurnRunner(options: TurnRunnerOptions): RunTurn {
+  const { metrics } = options;
   return async (turn) => {
+    const { agent } = turn.resolution;
     try {
-      const result = await runWithin(turn, models);
-      metrics.turns.inc({ agent: turn.resolution.agent.name, outcome: 'completed' });
-      metrics.tokens.inc({ agent: turn.resolution.agent.name, direction: 'input' }, result.usage.inputTokens);
-      metrics.tokens.inc({ agent: turn.resolution.agent.name, direction: 'output' }, result.usage.outputTokens);
-      return result;
+      const result = await runWithin(turn, options);
+      metrics.turns.inc({ agent: agent.name, outcome: 'completed' });
+      metrics.tokens.inc({ agent: agent.name, direction: 'input' }, result.usage.inputTokens);
+      metrics.tokens.inc({ agent: agent.name, direction: 'output' }, result.usage.outputTokens);
+      const { output, finishReason, usage, model } = result;
+      return { output, finishReason, usage, model, cost: costOf(agent, result.usageByModel) };
     } catch (error) {
-      metrics.turns.inc({ agent: turn.resolution.agent.name, outcome: outcomeOf(error) });
+      metrics.turns.inc({ agent: agent.name, outcome: outcomeOf(error) });
       throw error;
     }
   };
 }
 
-async function runWithin(turn: Turn, models: Models): Promise<TurnResult> {
+async function runWithin(turn: Turn, { models, tools = [] }: TurnRunnerOptions): Promise<StepsResult> {
   const { table } = turn;
   const { agent } = turn.resolution;
-  const call = models.forAgent(agent, table);
+  const callModel = models.forAgent(agent, table);
+  const clientTools = turn.tools ?? [];
+  const ownTools = agent.skills.length === 0 ? tools : [...tools, ...skillTools(agent, table)];
+  refuseSameNames(ownTools, clientTools);
   const seconds = agent.limits.turnTimeoutSeconds;
   using limit = deadline(seconds * 1_000, turn.signal);
   await turn.onEffect?.();
   try {
-    return await call({
+    return await takeSteps({
+      agent,
+      callModel,
       messages: withInstructions(turn),
+      ownTools,
+      clientTools,
       parameters: turn.parameters ?? {},
       signal: limit.signal,
-      onDelta: turn.onDelta,
+      onEvent: turn.onEvent,
+      askApproval: turn.askApproval,
     });
   } catch (error) {
     if (turn.signal.aborted) throw turn.signal.reason;
@@ -68,8 +111,20 @@ async function runWithin(turn: Turn, models: Models): Promise<TurnResult> {
 
 function withInstructions({ resolution, table, messages }: Turn): readonly ChatMessage[] {
   const { agent } = resolution;
-  if (agent.instructions === undefined) return messages;
-  return [{ role: 'system', content: table.text(agent.instructions) }, ...messages];
+  const persona = agent.instructions === undefined ? '' : table.text(agent.instructions);
+  const skills = skillList(agent, table);
+  if (persona === '' && skills === '') return messages;
+  const content = persona !== '' && skills !== '' ? `${persona}\n\n${skills}` : persona + skills;
+  return [{ role: 'system', content }, ...messages];
+}
+
+function refuseSameNames(own: readonly Tool[], client: readonly FunctionTool[]): void {
+  const same = own.length === 0 ? -1 : client.findIndex(({ name }) => own.some((tool) => tool.name === name));
+  if (same < 0) return;
+  const name = client[same]?.name ?? '';
+  throw new TalariaError('invalid_request', `The agent has a tool of its own named ${name}. Give yours another name.`, {
+    param: `tools[${same}]`,
+  });
 }
 
 function failed(message: string, cause: unknown): TalariaError {

@@ -1,12 +1,13 @@
 import { z } from 'zod';
-import { TalariaError } from '../../core/lib/errors.ts';
-import type { ChatMessage, TurnParameters } from '../agent/models/port.ts';
+import type { ChatMessage, FunctionTool, ToolChoice, TurnParameters } from '../agent/models/port.ts';
+import { asksForNothing, asksNothing, handedOn, isObject, readBody, unsupported, withoutAbsent } from './body.ts';
 
 /** A chat completion as it was asked for. */
 export interface ChatRequest {
   /** '' when the request names none. */
   readonly model: string;
   readonly messages: readonly ChatMessage[];
+  readonly tools: readonly FunctionTool[];
   readonly parameters: TurnParameters;
   readonly stream: boolean;
   /** The stream ends with the usage. */
@@ -18,10 +19,8 @@ export interface ChatRequest {
  * `unsupported_field` unless its value asks for nothing; anything else that does not fit is `invalid_request`.
  */
 export function readChatBody(body: unknown): ChatRequest {
-  refuseUnsupportedMessages(body);
-  const result = chatBodySchema.safeParse(body);
-  if (!result.success) throw firstProblem(result.error);
-  const { data } = result;
+  refuseUnsupported(body);
+  const data = readBody(chatBodySchema, body);
   const parameters = {
     temperature: data.temperature,
     topP: data.top_p,
@@ -32,146 +31,159 @@ export function readChatBody(body: unknown): ChatRequest {
     frequencyPenalty: data.frequency_penalty,
     presencePenalty: data.presence_penalty,
     responseFormat: data.response_format,
+    verbosity: data.verbosity,
+    toolChoice: toToolChoice(data.tool_choice),
+    parallelToolCalls: data.parallel_tool_calls,
   };
   return {
     model: data.model ?? '',
     messages: data.messages,
+    tools: (data.tools ?? []).map((tool) => withoutAbsent(tool.function) as FunctionTool),
     parameters: withoutAbsent(parameters),
     stream: data.stream ?? false,
     includeUsage: data.stream_options?.include_usage ?? false,
   };
 }
 
-/** Deeper values are no schema of an answer, and would overflow the stack of whoever walks over them. */
-const maxDepth = 64;
+const textPart = z.object({ type: z.literal('text'), text: z.string() });
+const imagePart = z.object({
+  type: z.literal('image_url'),
+  image_url: z.object({ url: z.string(), detail: z.string().max(32).optional() }),
+});
+const contentPart = z.discriminatedUnion('type', [textPart, imagePart]);
+const content = z.union([z.string(), z.array(contentPart).min(1)], {
+  error: 'it is neither a text nor a list of `text` and `image_url` parts',
+});
+const name = z.string().max(256).optional();
 
-const contentPart = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('text'), text: z.string() }),
-  z.object({
-    type: z.literal('image_url'),
-    image_url: z.object({ url: z.string(), detail: z.string().optional() }),
-  }),
+const toolCall = z.object({
+  id: z.string().min(1).max(256),
+  type: z.literal('function'),
+  function: z.object({ name: z.string().min(1).max(256), arguments: z.string() }),
+});
+
+const message = z.discriminatedUnion('role', [
+  z.object({ role: z.literal('system'), content, name }),
+  z.object({ role: z.literal('developer'), content, name }),
+  z.object({ role: z.literal('user'), content, name }),
+  z
+    .object({
+      role: z.literal('assistant'),
+      content: content.nullish(),
+      tool_calls: z.array(toolCall).max(128).optional(),
+      name,
+    })
+    .refine(({ content: said, tool_calls: calls = [] }) => (said ?? undefined) !== undefined || calls.length > 0, {
+      error: 'it has neither content nor tool_calls',
+    }),
+  z.object({ role: z.literal('tool'), tool_call_id: z.string().min(1).max(256), content }),
 ]);
 
-const message = z.object({
-  role: z.enum(['system', 'developer', 'user', 'assistant']),
-  content: z.union([z.string(), z.array(contentPart).min(1)], {
-    error: 'it is neither a text nor a list of `text` and `image_url` parts',
-  }),
-  name: z.string().max(256).optional(),
+/** What a function of a client may look like; its parameters are a JSON Schema, which is handed on. */
+export const functionToolSchema = z.object({
+  name: z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/, 'a name is 1 to 64 letters, digits, _ and -'),
+  description: z.string().max(65_536).nullish(),
+  parameters: handedOn().nullish(),
+  strict: z.boolean().nullish(),
 });
 
 /** The body of `POST /v1/chat/completions`; null stands for absent. */
-export const chatBodySchema = z.strictObject({
-  model: z.string().max(512).nullish().describe('`talaria/<name>` names an Agent; any other text may match a Route.'),
-  messages: z.array(message).min(1).describe('The whole context, or, in a stored session, the new turn at its end.'),
-  stream: z.boolean().nullish(),
-  stream_options: z
-    .object({ include_usage: z.boolean().nullish(), include_obfuscation: z.boolean().nullish() })
-    .nullish(),
-  temperature: z.number().min(0).max(2).nullish(),
-  top_p: z.number().min(0).max(1).nullish(),
-  max_tokens: z.int().min(1).nullish(),
-  max_completion_tokens: z.int().min(1).nullish(),
-  stop: z.union([z.string(), z.array(z.string()).max(8)]).nullish(),
-  seed: z.int().nullish(),
-  reasoning_effort: z.string().max(32).nullish(),
-  frequency_penalty: z.number().min(-2).max(2).nullish(),
-  presence_penalty: z.number().min(-2).max(2).nullish(),
-  response_format: z
-    .looseObject({ type: z.string() })
-    .refine((value) => isShallow(value, maxDepth), `it is nested deeper than ${maxDepth} levels`)
-    .nullish(),
-  n: z.literal(1).nullish(),
-  user: z.string().nullish().describe('Taken and not acted on.'),
-  metadata: z.record(z.string(), z.string()).nullish().describe('Taken and not acted on.'),
-  safety_identifier: z.string().nullish().describe('Taken and not acted on.'),
-  prompt_cache_key: z.string().nullish().describe('Taken and not acted on.'),
-  service_tier: z.literal('auto').nullish(),
-  parallel_tool_calls: z.boolean().nullish().describe('Without tools it asks for nothing.'),
-  store: asksNothing().optional(),
-  tools: asksNothing().optional(),
-  tool_choice: asksNothing(['none', 'auto']).optional(),
-  functions: asksNothing().optional(),
-  function_call: asksNothing(['none', 'auto']).optional(),
-  logprobs: asksNothing().optional(),
-  top_logprobs: asksNothing([0]).optional(),
-  logit_bias: asksNothing().optional(),
-  modalities: asksNothing().optional(),
-  audio: asksNothing().optional(),
-  prediction: asksNothing().optional(),
-  web_search_options: asksNothing().optional(),
-  verbosity: asksNothing().optional(),
-  deliver: asksNothing().optional(),
-});
+export const chatBodySchema = z
+  .strictObject({
+    model: z.string().max(512).nullish().describe('`talaria/<name>` names an Agent; any other text may match a Route.'),
+    messages: z.array(message).min(1).describe('The whole context, or, in a stored session, the new turn at its end.'),
+    stream: z.boolean().nullish(),
+    stream_options: z
+      .object({ include_usage: z.boolean().nullish(), include_obfuscation: z.boolean().nullish() })
+      .nullish(),
+    temperature: z.number().min(0).max(2).nullish(),
+    top_p: z.number().min(0).max(1).nullish(),
+    max_tokens: z.int().min(1).nullish(),
+    max_completion_tokens: z.int().min(1).nullish(),
+    stop: z.union([z.string(), z.array(z.string()).max(8)]).nullish(),
+    seed: z.int().nullish(),
+    reasoning_effort: z.string().max(32).nullish(),
+    verbosity: z.string().max(32).nullish(),
+    frequency_penalty: z.number().min(-2).max(2).nullish(),
+    presence_penalty: z.number().min(-2).max(2).nullish(),
+    response_format: handedOn()
+      .refine(({ type }) => typeof type === 'string', 'it has no `type`')
+      .nullish(),
+    tools: z
+      .array(z.object({ type: z.literal('function'), function: functionToolSchema }))
+      .max(128)
+      .nullish()
+      .describe('Functions of the client: a call of one ends the answer and comes back with its result.'),
+    tool_choice: z
+      .union([
+        z.enum(['none', 'auto', 'required']),
+        z.object({ type: z.literal('function'), function: z.object({ name: z.string().max(256) }) }),
+      ])
+      .nullish(),
+    parallel_tool_calls: z.boolean().nullish(),
+    n: z.literal(1).nullish(),
+    user: z.string().nullish().describe('Taken and not acted on.'),
+    metadata: z.record(z.string(), z.string()).nullish().describe('Taken and not acted on.'),
+    safety_identifier: z.string().nullish().describe('Taken and not acted on.'),
+    prompt_cache_key: z.string().nullish().describe('Taken and not acted on.'),
+    service_tier: z.literal('auto').nullish(),
+    store: asksNothing(),
+    functions: asksNothing(),
+    function_call: asksNothing(['none', 'auto']),
+    logprobs: asksNothing(),
+    top_logprobs: asksNothing([0]),
+    logit_bias: asksNothing(),
+    modalities: asksNothing(),
+    audio: asksNothing(),
+    prediction: asksNothing(),
+    web_search_options: asksNothing(),
+    deliver: asksNothing(),
+  })
+  .superRefine(refuseUnknownChoice);
 
-/** Tools and audio are told by name before the schema, which could only say that the shape is wrong. */
-function refuseUnsupportedMessages(body: unknown): void {
-  const messages = isObject(body) && Array.isArray(body.messages) ? body.messages : [];
-  for (const [at, message] of messages.entries()) {
-    if (!isObject(message)) continue;
-    if (message.role === 'tool' || message.role === 'function') throw unsupported(`messages[${at}].role`);
-    for (const field of ['tool_calls', 'function_call']) {
-      if (!asksForNothing(message[field] ?? null)) throw unsupported(`messages[${at}].${field}`);
-    }
-    const parts = Array.isArray(message.content) ? message.content : [];
-    const strange = parts.findIndex((part) => isObject(part) && !partTypes.has(String(part.type)));
-    if (strange >= 0) throw unsupported(`messages[${at}].content[${strange}].type`);
+function refuseUnknownChoice(
+  { tools, tool_choice: choice }: { tools?: unknown; tool_choice?: unknown },
+  context: z.RefinementCtx,
+): void {
+  const count = Array.isArray(tools) ? tools.length : 0;
+  if (choice === 'required' && count === 0) {
+    context.addIssue({ code: 'custom', path: ['tool_choice'], message: 'there are no tools to choose from' });
   }
+  if (!isObject(choice) || !isObject(choice.function)) return;
+  const wanted = choice.function.name;
+  const found = Array.isArray(tools) && tools.some((tool) => tool.function.name === wanted);
+  if (!found) {
+    context.addIssue({ code: 'custom', path: ['tool_choice', 'function', 'name'], message: 'no tool has this name' });
+  }
+}
+
+/** What the schema could only call a wrong shape is told by name. */
+function refuseUnsupported(body: unknown): void {
+  if (!isObject(body)) return;
+  if (typeof body.n === 'number' && body.n !== 1) throw unsupported('n', 'One answer at a time: leave it out.');
+  for (const [at, message] of listOf(body.messages)) {
+    if (message.role === 'function') throw unsupported(`messages[${at}].role`, 'Use the role tool.');
+    if (!asksForNothing(message.function_call ?? null)) throw unsupported(`messages[${at}].function_call`);
+    if (!asksForNothing(message.audio ?? null)) throw unsupported(`messages[${at}].audio`);
+    for (const [part, { type }] of listOf(message.content)) {
+      if (!partTypes.has(String(type))) throw unsupported(`messages[${at}].content[${part}].type`);
+    }
+  }
+  for (const [at, { type }] of listOf(body.tools)) {
+    if (typeof type === 'string' && type !== 'function') throw unsupported(`tools[${at}].type`);
+  }
+  const choice = isObject(body.tool_choice) ? body.tool_choice.type : 'function';
+  if (typeof choice === 'string' && choice !== 'function') throw unsupported('tool_choice.type');
 }
 
 const partTypes = new Set(['text', 'image_url']);
 
-/** A field that this version knows and does not act on: only values that ask for nothing are taken. */
-function asksNothing(neutral: readonly unknown[] = []) {
-  return z
-    .unknown()
-    .refine((value) => asksForNothing(value) || neutral.includes(value), { params: { unsupported: true } });
+function listOf(value: unknown): [at: number, entry: Readonly<Record<string, unknown>>][] {
+  if (!Array.isArray(value)) return [];
+  return value.flatMap((entry, at) => (isObject(entry) ? [[at, entry]] : []));
 }
 
-function asksForNothing(value: unknown): boolean {
-  return value === null || value === false || (typeof value === 'object' && Object.keys(value).length === 0);
-}
-
-function isShallow(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  return levels > 0 && Object.values(value).every((member) => isShallow(member, levels - 1));
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function firstProblem(error: z.ZodError): TalariaError {
-  const issue = error.issues[0];
-  if (issue === undefined) return new TalariaError('invalid_request', 'The body is not valid.');
-  const path = pathText(issue.path);
-  if (issue.code === 'unrecognized_keys') {
-    return unsupported(pathText([...issue.path, issue.keys[0] ?? '']));
-  }
-  if (issue.code === 'custom' && issue.params?.unsupported === true) return unsupported(path);
-  if (path === 'n') return unsupported(path);
-  const where = path === '' ? 'The body' : path;
-  return new TalariaError('invalid_request', `${where}: ${issue.message}.`, path === '' ? {} : { param: path });
-}
-
-function unsupported(field: string): TalariaError {
-  return new TalariaError('unsupported_field', `This gateway does not act on \`${field}\`. Leave it out.`, {
-    param: field,
-  });
-}
-
-/** As in `messages[0].content`. */
-function pathText(path: readonly PropertyKey[]): string {
-  return path
-    .map((key, at) => (typeof key === 'number' ? `[${key}]` : at === 0 ? String(key) : `.${String(key)}`))
-    .join('');
-}
-
-type Defined<T> = { [K in keyof T]?: NonNullable<T[K]> };
-
-function withoutAbsent<T extends object>(fields: T): Defined<T> {
-  return Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined && value !== null),
-  ) as Defined<T>;
+function toToolChoice(choice: z.output<typeof chatBodySchema>['tool_choice']): ToolChoice | undefined {
+  if (choice === null || choice === undefined) return undefined;
+  return typeof choice === 'string' ? choice : { name: choice.function.name };
 }

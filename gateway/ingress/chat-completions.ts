@@ -4,7 +4,9 @@ import { TalariaError } from '../../core/lib/errors.ts';
 import { newId, toWire } from '../../core/lib/id.ts';
 import { type Envelope, envelope, secretHeaders } from '../../core/route/envelope.ts';
 import type { Resolution, ResolveQuery } from '../../core/route/resolve.ts';
-import { type ChatMessage, type TurnResult, textOf } from '../agent/models/port.ts';
+import { type ChatMessage, textOf } from '../agent/models/port.ts';
+import type { OnTurnEvent } from '../agent/steps.ts';
+import type { TurnResult } from '../agent/turn.ts';
 import { modelName } from '../config/listing.ts';
 import type { StatelessTurns } from '../turns/stateless-turn.ts';
 import type { StoredTurns } from '../turns/stored-turn.ts';
@@ -54,7 +56,7 @@ interface OpenTurn {
   /** UUIDs; only of a stored turn. */
   readonly session?: string;
   readonly run?: string;
-  readonly complete: (onDelta?: (text: string) => void | Promise<void>) => Promise<TurnResult>;
+  readonly complete: (onEvent?: OnTurnEvent) => Promise<TurnResult>;
 }
 
 interface Parsed {
@@ -70,7 +72,7 @@ async function openTurn(
   { request, admission, headers, body, clientSignal }: Parsed,
 ): Promise<OpenTurn> {
   const { table, principal } = admission;
-  const { parameters } = body;
+  const { tools, parameters } = body;
   const stored = headers.sessionId !== '';
   const input = stored ? lastTurn(body.messages) : body.messages;
   const query: ResolveQuery = {
@@ -78,8 +80,8 @@ async function openTurn(
     principal,
     isRetired: options.isRetired,
   };
-  if (!stored) return options.stateless.begin({ table, query, messages: input, parameters, clientSignal });
-  return options.stored.begin({ table, query, sessionId: headers.sessionId, input, parameters, clientSignal });
+  if (!stored) return options.stateless.begin({ table, query, messages: input, tools, parameters, clientSignal });
+  return options.stored.begin({ table, query, sessionId: headers.sessionId, input, tools, parameters, clientSignal });
 }
 
 function toEnvelope(
@@ -164,7 +166,10 @@ async function streamAnswer(
   const chunks = createChunkWriter(frame, body.includeUsage);
   const stream = createEventStream(reply, { clientSignal, opening: chunks.first() });
   try {
-    const result = await turn.complete((text) => stream.write(chunks.delta(text)));
+    const result = await turn.complete((event) => {
+      const written = chunks.event(event);
+      if (written !== '') return stream.write(written);
+    });
     noteUsage(request, result);
     stream.end(chunks.last(result));
   } catch (error) {

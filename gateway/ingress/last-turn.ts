@@ -2,16 +2,16 @@ import { TalariaError } from '../../core/lib/errors.ts';
 import type { ChatMessage } from '../agent/models/port.ts';
 
 /**
- * The new turn at the end of a body: what comes after the last answer, from its first user message on. Everything before
- * is the server's to say in a stored session. Throws `invalid_request` when there is no such message.
+ * The new turn at the end of a body: what comes after the last answer, from its first user message or tool result on.
+ * Everything before is the server's to say in a stored session. Throws `invalid_request` when there is no such message.
  */
 export function lastTurn(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   const afterAnswer = messages.slice(messages.findLastIndex((message) => message.role === 'assistant') + 1);
-  const first = afterAnswer.findIndex((message) => message.role === 'user');
+  const first = afterAnswer.findIndex((message) => message.role === 'user' || message.role === 'tool');
   if (first >= 0) return afterAnswer.slice(first);
   throw new TalariaError(
     'invalid_request',
-    'The messages end without a user message, so there is no new turn for the session. Add one at the end.',
+    'The messages end without a user message or tool result, so there is no new turn for the session. Add one at the end.',
     { param: 'messages' },
   );
 }

@@ -1,14 +1,14 @@
 import type { Clock } from '../../core/lib/clock.ts';
 import { deadline } from '../../core/lib/deadline.ts';
 import type { Logger } from '../../core/lib/log.ts';
-import type { ChatMessage, TurnResult } from '../agent/models/port.ts';
-import type { RunTurn } from '../agent/turn.ts';
+import type { ChatMessage } from '../agent/models/port.ts';
+import type { RunTurn, TurnResult } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { outboxRows } from '../delivery/outbox.ts';
 import type { RecordEffects } from '../runs/record-effects.ts';
 import { untilStored } from '../runs/until-stored.ts';
-import { toItem } from '../sessions/items.ts';
+import { finalText, toItems } from '../sessions/items.ts';
 import type { FinishRun, JobRunEnding } from './finish-run.ts';
 import type { JobRun } from './job-run.ts';
 import { openJobSession } from './job-session.ts';
@@ -118,13 +118,14 @@ async function takeTurn(
 }
 
 function completedEnding(run: JobRun, prompt: ChatMessage, result: TurnResult, now: number): JobRunEnding {
-  const { text, usage, model } = result;
+  const { output, usage, model } = result;
+  const text = finalText(output);
   return {
     status: 'completed',
     text,
     usage,
     model,
-    items: [toItem(prompt), toItem({ role: 'assistant', content: text })],
+    items: [...toItems(prompt), ...output],
     outbox: outboxRows(run, { outcome: 'completed', text }, now),
   };
 }

@@ -4,7 +4,7 @@ import { TalariaError } from '../../core/lib/errors.ts';
 import type { Usage } from '../agent/models/port.ts';
 import type { Database } from '../db/pool.ts';
 import type { OutboxRow } from '../delivery/outbox.ts';
-import type { MessageItem } from '../sessions/items.ts';
+import type { Item } from '../sessions/items.ts';
 import { storable, storableText } from '../sessions/storable.ts';
 import type { JobRun } from './job-run.ts';
 
@@ -13,7 +13,7 @@ export type JobRunEnding =
   | {
       readonly status: 'completed';
       readonly text: string;
-      readonly items: readonly MessageItem[];
+      readonly items: readonly Item[];
       readonly usage: Usage;
       readonly model: string;
       readonly outbox: readonly OutboxRow[];

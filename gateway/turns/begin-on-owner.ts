@@ -3,7 +3,7 @@ import { type Resolution, type ResolveQuery, resolve } from '../../core/route/re
 import type { Database } from '../db/pool.ts';
 import type { WorkerLease } from '../runs/lease.ts';
 import { type FoundSession, findSession, readSessionRef, type SessionRef } from '../sessions/find.ts';
-import type { MessageItem } from '../sessions/items.ts';
+import type { Item } from '../sessions/items.ts';
 import { decideSticky } from '../sessions/sticky.ts';
 import { type BegunTurn, beginTurn, type TurnToBegin } from './begin-turn.ts';
 import { refusedAsError, sessionBusy } from './refused.ts';
@@ -13,7 +13,7 @@ import type { StoredTurnRequest, StoredTurnsOptions } from './turn-request.ts';
 export interface Start {
   readonly lease: WorkerLease;
   readonly run: string;
-  readonly input: readonly MessageItem[];
+  readonly input: readonly Item[];
 }
 
 export interface Begun {

@@ -3,7 +3,7 @@ import type { Principal } from '../../core/route/principal.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
 import type { Database } from '../db/pool.ts';
 import type { SessionRef } from '../sessions/find.ts';
-import type { MessageItem } from '../sessions/items.ts';
+import type { Item } from '../sessions/items.ts';
 
 /** One turn that wants to begin. */
 export interface TurnToBegin {
@@ -18,7 +18,7 @@ export interface TurnToBegin {
   readonly freshSession: string;
   readonly run: string;
   readonly worker: string;
-  readonly input: readonly MessageItem[];
+  readonly input: readonly Item[];
 }
 
 export type BegunTurn =

@@ -1,8 +1,10 @@
 import { TalariaError } from '../../core/lib/errors.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
-import type { ChatMessage, TurnResult } from '../agent/models/port.ts';
+import type { ChatMessage } from '../agent/models/port.ts';
+import type { OnTurnEvent } from '../agent/steps.ts';
+import type { TurnResult } from '../agent/turn.ts';
 import type { WorkerLease } from '../runs/lease.ts';
-import { toItem } from '../sessions/items.ts';
+import { spokenText } from '../sessions/items.ts';
 import type { StoredTurnRequest, StoredTurnsOptions } from './turn-request.ts';
 
 /** A run that is active. */
@@ -22,17 +24,17 @@ export interface RunningTurn {
  */
 export async function completeTurn(
   options: StoredTurnsOptions,
-  { table, parameters, clientSignal }: StoredTurnRequest,
+  { table, tools, parameters, clientSignal }: StoredTurnRequest,
   turn: RunningTurn,
-  onDelta: ((text: string) => void | Promise<void>) | undefined,
+  onEvent: OnTurnEvent | undefined,
 ): Promise<TurnResult> {
   const { resolution, run, lease, messages } = turn;
   const cancels = resolution.agent.sessions.onDisconnect === 'Cancel';
   const signal = cancels ? AbortSignal.any([lease.signal, clientSignal]) : lease.signal;
   try {
-    const result = await options.runTurn({ resolution, table, messages, parameters, signal, onDelta });
-    const items = [toItem({ role: 'assistant', content: result.text })];
-    const ending = { run, worker: lease.id, status: 'completed', items, ...result } as const;
+    const result = await options.runTurn({ resolution, table, messages, tools, parameters, signal, onEvent });
+    const text = spokenText(result.output);
+    const ending = { run, worker: lease.id, status: 'completed', text, ...result } as const;
     if (!(await options.finisher.finish(ending))) throw lost();
     return result;
   } catch (error) {

@@ -1,10 +1,11 @@
 import { TalariaError } from '../../core/lib/errors.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import { sleep } from '../../core/lib/sleep.ts';
+import type { Cost } from '../agent/cost.ts';
 import type { Usage } from '../agent/models/port.ts';
 import type { Database } from '../db/pool.ts';
 import { untilStored } from '../runs/until-stored.ts';
-import type { MessageItem } from '../sessions/items.ts';
+import type { Item } from '../sessions/items.ts';
 import { storableText } from '../sessions/storable.ts';
 
 /** How a turn ended. Only a completed one becomes part of its session's history. */
@@ -15,9 +16,11 @@ export type TurnEnding = {
   | {
       readonly status: 'completed';
       readonly text: string;
-      readonly items: readonly MessageItem[];
+      readonly output: readonly Item[];
+      readonly finishReason: string;
       readonly usage: Usage;
       readonly model: string;
+      readonly cost?: Cost | undefined;
     }
   | { readonly status: 'failed' | 'cancelled'; readonly errorCode: string; readonly errorMessage: string }
 );
@@ -106,7 +109,7 @@ async function finishTurn(database: Database, ending: TurnEnding): Promise<boole
       ending.worker,
       ending.status,
       done ? storableText(done.text) : null,
-      done ? JSON.stringify(done.items) : null,
+      done ? JSON.stringify(done.output) : null,
       done ? JSON.stringify(done.usage) : null,
       done?.model ?? null,
       failed?.errorCode ?? null,

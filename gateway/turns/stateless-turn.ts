@@ -1,8 +1,9 @@
 import { TalariaError } from '../../core/lib/errors.ts';
 import type { Refusal } from '../../core/route/outcome.ts';
 import { type Resolution, type ResolveQuery, resolve } from '../../core/route/resolve.ts';
-import type { ChatMessage, TurnParameters, TurnResult } from '../agent/models/port.ts';
-import type { RunTurn } from '../agent/turn.ts';
+import type { ChatMessage, FunctionTool, TurnParameters } from '../agent/models/port.ts';
+import type { OnTurnEvent } from '../agent/steps.ts';
+import type { RunTurn, TurnResult } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { decideSticky } from '../sessions/sticky.ts';
@@ -13,6 +14,8 @@ export interface StatelessRequest {
   readonly table: Table;
   readonly query: ResolveQuery;
   readonly messages: readonly ChatMessage[];
+  /** The client's functions. */
+  readonly tools: readonly FunctionTool[];
   readonly parameters: TurnParameters;
   /** Aborts when the client goes away, which ends the turn. */
   readonly clientSignal: AbortSignal;
@@ -20,7 +23,7 @@ export interface StatelessRequest {
 
 export interface StatelessTurn {
   readonly resolution: Resolution;
-  readonly complete: (onDelta?: (text: string) => void | Promise<void>) => Promise<TurnResult>;
+  readonly complete: (onEvent?: OnTurnEvent) => Promise<TurnResult>;
 }
 
 /** Runs turns that need no database. */
@@ -39,12 +42,12 @@ export interface StatelessTurnsOptions {
 /** Makes StatelessTurns. */
 export function createStatelessTurns(options: StatelessTurnsOptions): StatelessTurns {
   return {
-    begin: async ({ table, query, messages, parameters, clientSignal }) => {
+    begin: async ({ table, query, messages, tools, parameters, clientSignal }) => {
       const resolution = refusedAsError(await resolveSticky(options, table, query));
       return {
         resolution,
-        complete: (onDelta) =>
-          options.runTurn({ resolution, table, messages, parameters, signal: clientSignal, onDelta }),
+        complete: (onEvent) =>
+          options.runTurn({ resolution, table, messages, tools, parameters, signal: clientSignal, onEvent }),
       };
     },
   };

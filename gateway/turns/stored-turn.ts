@@ -1,8 +1,9 @@
 import { TalariaError } from '../../core/lib/errors.ts';
 import { newId } from '../../core/lib/id.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
-import type { TurnResult } from '../agent/models/port.ts';
-import { toItem, toMessages } from '../sessions/items.ts';
+import type { OnTurnEvent } from '../agent/steps.ts';
+import type { TurnResult } from '../agent/turn.ts';
+import { toItems, toMessages } from '../sessions/items.ts';
 import { beginOnOwner } from './begin-on-owner.ts';
 import { completeTurn } from './complete-turn.ts';
 import type { StoredTurnRequest, StoredTurnsOptions } from './turn-request.ts';
@@ -14,7 +15,7 @@ export interface StoredTurn {
   readonly session: string;
   readonly run: string;
   /** Asks the model and ends the turn, in the database too. Must be called, once. */
-  readonly complete: (onDelta?: (text: string) => void | Promise<void>) => Promise<TurnResult>;
+  readonly complete: (onEvent?: OnTurnEvent) => Promise<TurnResult>;
 }
 
 /** Runs the turns of API sessions. */
@@ -36,8 +37,8 @@ export function createStoredTurns(options: StoredTurnsOptions): StoredTurns {
       const turn = await begin(options, request);
       return {
         ...turn,
-        complete: (onDelta) => {
-          const work = turn.complete(onDelta).finally(() => running.delete(work));
+        complete: (onEvent) => {
+          const work = turn.complete(onEvent).finally(() => running.delete(work));
           running.add(work);
           return work;
         },
@@ -53,11 +54,11 @@ async function begin(options: StoredTurnsOptions, request: StoredTurnRequest): P
   const lease = options.lease();
   if (!lease) throw cannotStore();
   const run = newId();
-  const begun = await beginOnOwner(options, request, { lease, run, input: request.input.map(toItem) });
+  const begun = await beginOnOwner(options, request, { lease, run, input: request.input.flatMap(toItems) });
   const history = begun.history ?? (await waitForTurn(options, { ...begun, run, lease }, request.clientSignal));
   const { resolution, session } = begun;
   const turn = { resolution, session, run, lease, messages: [...toMessages(history), ...request.input] };
-  return { resolution, session, run, complete: (onDelta) => completeTurn(options, request, turn, onDelta) };
+  return { resolution, session, run, complete: (onEvent) => completeTurn(options, request, turn, onEvent) };
 }
 
 function cannotStore(): TalariaError {

@@ -1,5 +1,5 @@
 import type { ResolveQuery } from '../../core/route/resolve.ts';
-import type { ChatMessage, TurnParameters } from '../agent/models/port.ts';
+import type { ChatMessage, FunctionTool, TurnParameters } from '../agent/models/port.ts';
 import type { RunTurn } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
@@ -26,6 +26,8 @@ export interface StoredTurnRequest {
   readonly sessionId: string;
   /** The new turn alone; what was said before comes from the database. */
   readonly input: readonly ChatMessage[];
+  /** The client's functions. */
+  readonly tools: readonly FunctionTool[];
   readonly parameters: TurnParameters;
   /** Aborts when the client goes away. */
   readonly clientSignal: AbortSignal;

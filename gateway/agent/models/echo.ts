@@ -7,11 +7,17 @@ export function createEchoModel(name: string): ModelClient {
       const text = lastUserText(messages);
       for (const word of onDelta ? words(text) : []) {
         signal.throwIfAborted();
-        await onDelta?.(word);
+        await onDelta?.({ type: 'text', text: word });
       }
       signal.throwIfAborted();
       const inputTokens = messages.reduce((sum, message) => sum + words(textOf(message)).length, 0);
-      return { text, finishReason: 'stop', usage: { inputTokens, outputTokens: words(text).length }, model: name };
+      return {
+        text,
+        toolCalls: [],
+        finishReason: 'stop',
+        usage: { inputTokens, outputTokens: words(text).length },
+        model: name,
+      };
     },
   };
 }

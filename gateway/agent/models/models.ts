@@ -6,7 +6,7 @@ import type { AgentEntry, ModelSettings } from '../../../core/snapshot/schema.ts
 import { type EgressPolicy, guardedConnector } from '../../egress.ts';
 import { createEchoModel } from './echo.ts';
 import { createOpenAiCompatibleModel } from './openai-compatible.ts';
-import { type ModelCall, type ModelClient, ModelError, type TurnResult } from './port.ts';
+import { type ModelAnswer, type ModelCall, type ModelClient, ModelError } from './port.ts';
 
 /** One model of an Agent, its own or a fallback. */
 type OneModel = Omit<ModelSettings, 'fallbacks'>;
@@ -22,7 +22,7 @@ export interface Models {
    * A call that tries the Agent's model and then its fallbacks, each with its own retries and its own key, until anything of
    * an answer came: what is paid for is never asked for twice. Throws TalariaError `agent_not_ready` at once when the Agent's own model cannot be used at all.
    */
-  readonly forAgent: (agent: AgentEntry, credentials: Credentials) => (call: ModelCall) => Promise<TurnResult>;
+  readonly forAgent: (agent: AgentEntry, credentials: Credentials) => (call: ModelCall) => Promise<ModelAnswer>;
   /** Breaks the open calls and closes the connections. */
   readonly stop: () => Promise<void>;
 }
@@ -50,7 +50,7 @@ async function callInOrder(
   agent: AgentEntry,
   call: ModelCall,
   open: (settings: OneModel) => ModelClient,
-): Promise<TurnResult> {
+): Promise<ModelAnswer> {
   const tracked = trackAnswer(call);
   const failures: unknown[] = [];
   for (const settings of [agent.model, ...agent.model.fallbacks]) {
@@ -109,7 +109,7 @@ function trackAnswer(call: ModelCall): TrackedCall {
   return { ...call, onAnswer, began: () => began };
 }
 
-async function withRetries(client: ModelClient, settings: OneModel, call: TrackedCall): Promise<TurnResult> {
+async function withRetries(client: ModelClient, settings: OneModel, call: TrackedCall): Promise<ModelAnswer> {
   for (let attempt = 0; ; attempt += 1) {
     try {
       return await client.complete(call);

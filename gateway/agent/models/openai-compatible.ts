@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici';
 import type { ModelSettings } from '../../../core/snapshot/schema.ts';
 import { type AnswerSink, ExchangeTimeout, exchange } from './exchange.ts';
 import { connectionFailure, refusedAnswer } from './model-failure.ts';
-import { type ModelCall, type ModelClient, ModelError, type TurnResult } from './port.ts';
+import { type ModelAnswer, type ModelCall, type ModelClient, ModelError } from './port.ts';
 import { requestBody } from './request-body.ts';
 import { type Answer, readChunk, readWhole } from './response-body.ts';
 import { createSseParser } from './sse.ts';
@@ -60,7 +60,7 @@ export function createOpenAiCompatibleModel(options: OpenAiCompatibleOptions): M
 }
 
 interface Reader extends AnswerSink {
-  readonly result: (model: string, apiKey: string | undefined) => Promise<TurnResult>;
+  readonly result: (model: string, apiKey: string | undefined) => Promise<ModelAnswer>;
 }
 
 /** Reads a stream event by event, and everything else, errors included, as a whole. */
@@ -84,12 +84,12 @@ function createReader(call: ModelCall): Reader {
     },
     isComplete: () => stream?.isDone() ?? false,
     result: async (model, apiKey) => {
-      if (stream) return { ...stream.result(), model };
+      if (stream) return { ...stream.result(), toolCalls: [], model };
       const text = (pieces.length === 1 ? pieces[0] : Buffer.concat(pieces))?.toString('utf8') ?? '';
       if (head.status !== 200) throw refusedAnswer(head.status, head.headers, text, apiKey);
       const answer = readWhole(text);
-      if (answer.text !== '') await call.onDelta?.(answer.text);
-      return { ...answer, model };
+      if (answer.text !== '') await call.onDelta?.({ type: 'text', text: answer.text });
+      return { ...answer, toolCalls: [], model };
     },
   };
 }
@@ -113,7 +113,7 @@ function createStreamReader({ onDelta }: ModelCall): StreamReader {
         done ||= data === '[DONE]';
         if (!done) delta += readChunk(data, answer);
       }
-      if (delta !== '') return onDelta?.(delta);
+      if (delta !== '') return onDelta?.({ type: 'text', text: delta });
     },
     isDone: () => done,
     result: () => {

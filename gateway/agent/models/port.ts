@@ -3,12 +3,40 @@ export type ContentPart =
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'image_url'; readonly image_url: { readonly url: string; readonly detail?: string | undefined } };
 
-/** One message of a conversation, in the shape of the OpenAI chat completions API. */
-export interface ChatMessage {
-  readonly role: 'system' | 'developer' | 'user' | 'assistant';
-  readonly content: string | readonly ContentPart[];
-  readonly name?: string | undefined;
+/** A call of a function that the model asks for. `arguments` is the text that the model wrote, meant to be JSON. */
+export interface ToolCall {
+  readonly id: string;
+  readonly type: 'function';
+  readonly function: { readonly name: string; readonly arguments: string };
 }
+
+/** One message of a conversation, in the shape of the OpenAI chat completions API. */
+export type ChatMessage =
+  | {
+      readonly role: 'system' | 'developer' | 'user';
+      readonly content: string | readonly ContentPart[];
+      readonly name?: string | undefined;
+    }
+  | {
+      readonly role: 'assistant';
+      /** Null or absent where the model only called functions. */
+      readonly content?: string | readonly ContentPart[] | null | undefined;
+      readonly tool_calls?: readonly ToolCall[] | undefined;
+      readonly name?: string | undefined;
+    }
+  /** What the call `tool_call_id` gave. */
+  | { readonly role: 'tool'; readonly tool_call_id: string; readonly content: string | readonly ContentPart[] };
+
+/** A function that the model may call. `parameters` is a JSON Schema. */
+export interface FunctionTool {
+  readonly name: string;
+  readonly description?: string | undefined;
+  readonly parameters?: Readonly<Record<string, unknown>> | undefined;
+  readonly strict?: boolean | undefined;
+}
+
+/** Whether the model must call a function: by its own choice, never, any one, or this one. */
+export type ToolChoice = 'auto' | 'none' | 'required' | { readonly name: string };
 
 /** What a request may set for its own turn; it wins over the Agent's parameters, and the lower output limit holds. */
 export interface TurnParameters {
@@ -22,17 +50,38 @@ export interface TurnParameters {
   readonly presencePenalty?: number;
   /** `response_format` of the chat completions API, handed on as it is. */
   readonly responseFormat?: unknown;
+  /** `verbosity` of the chat completions API. */
+  readonly verbosity?: string;
+  readonly toolChoice?: ToolChoice;
+  readonly parallelToolCalls?: boolean;
 }
 
-/** Tokens of one turn, all model calls together. */
+/** Tokens of one call, or of one turn, all its calls together. The cached and reasoning ones are part of the others. */
 export interface Usage {
   readonly inputTokens: number;
   readonly outputTokens: number;
+  readonly cachedTokens?: number;
+  readonly reasoningTokens?: number;
 }
 
-/** What a turn gave. `finishReason` is the provider's word: `stop`, `length`, `content_filter`... */
-export interface TurnResult {
+/** A piece of an answer. Pieces of one call have one `index`; its id and name come with the first. */
+export type Delta =
+  | { readonly type: 'text'; readonly text: string }
+  | {
+      readonly type: 'tool_call';
+      readonly index: number;
+      readonly id?: string | undefined;
+      readonly name?: string | undefined;
+      readonly arguments: string;
+    };
+
+/** Takes an answer piece by piece; the next piece waits until it resolves. */
+export type OnDelta = (delta: Delta) => void | Promise<void>;
+
+/** What one call of a model gave. `finishReason` is `stop`, `length`, `tool_calls`, `content_filter` or the provider's own word. */
+export interface ModelAnswer {
   readonly text: string;
+  readonly toolCalls: readonly ToolCall[];
   readonly finishReason: string;
   readonly usage: Usage;
   /** Name of the model that answered: the Agent's own or one of its fallbacks. */
@@ -43,17 +92,18 @@ export interface TurnResult {
 export interface ModelCall {
   /** Everything that the model sees, instructions first. */
   readonly messages: readonly ChatMessage[];
+  readonly tools?: readonly FunctionTool[] | undefined;
   readonly parameters: TurnParameters;
   readonly signal: AbortSignal;
-  /** Takes the text as it comes; the next piece waits until it resolves. Absent: the answer is wanted whole. */
-  readonly onDelta?: ((text: string) => void | Promise<void>) | undefined;
+  /** Absent: the answer is wanted whole. */
+  readonly onDelta?: OnDelta | undefined;
   /** Called as soon as anything of an answer came, and perhaps again: from here on it is paid for. */
   readonly onAnswer?: (() => void) | undefined;
 }
 
 /** One model of one provider. `complete` throws ModelError, or the signal's reason once it is aborted. */
 export interface ModelClient {
-  readonly complete: (call: ModelCall) => Promise<TurnResult>;
+  readonly complete: (call: ModelCall) => Promise<ModelAnswer>;
 }
 
 /** A failed model call. `retryable`: nothing of an answer came and the same call may succeed. The message holds no secret. */
@@ -71,7 +121,7 @@ export class ModelError extends Error {
 }
 
 /** The text of a message, its parts joined by line breaks. */
-export function textOf(message: ChatMessage): string {
-  if (typeof message.content === 'string') return message.content;
-  return message.content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n');
+export function textOf({ content }: ChatMessage): string {
+  if (typeof content === 'string') return content;
+  return (content ?? []).flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n');
 }

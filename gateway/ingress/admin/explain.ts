@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { closest } from '../../../core/lib/closest.ts';
 import { TalariaError } from '../../../core/lib/errors.ts';
 import { type Envelope, envelope, platforms } from '../../../core/route/envelope.ts';
 import { type Explanation, explain } from '../../../core/route/explain.ts';
@@ -10,6 +9,7 @@ import { localPrincipal } from '../../admit/auth.ts';
 import type { Table } from '../../config/table.ts';
 import type { Database } from '../../db/pool.ts';
 import { decideSticky } from '../../sessions/sticky.ts';
+import { readBody } from '../body.ts';
 import { type AdmitOptions, admissionOf, admitBy } from '../request.ts';
 
 export interface ExplainOptions extends AdmitOptions {
@@ -49,24 +49,10 @@ export const explainBodySchema = z.strictObject({
 });
 
 function readMessage(body: unknown): Envelope {
-  const result = explainBodySchema.safeParse(body ?? {});
-  if (!result.success) throw problemOf(result.error);
-  const { headers = {}, ...given } = result.data;
+  const { headers = {}, ...given } = readBody(explainBodySchema, body);
   const fields = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
   return envelope({ ...fields, headers: lower });
-}
-
-function problemOf(error: z.ZodError): TalariaError {
-  const issue = error.issues[0];
-  const path = issue?.path.join('.') ?? '';
-  if (issue?.code !== 'unrecognized_keys') {
-    return new TalariaError('invalid_request', `${path || 'The body'}: ${issue?.message}.`, { param: path });
-  }
-  const unknown = issue.keys[0] ?? '';
-  const near = closest(unknown, Object.keys(explainBodySchema.shape));
-  const cure = near === undefined ? 'GET /openapi.json lists the fields.' : `Did you mean \`${near}\`?`;
-  return new TalariaError('invalid_request', `There is no field \`${unknown}\`. ${cure}`, { param: unknown });
 }
 
 /** The message's own caller: the gateway key it names, the Agent whose account received it, or anyone. */

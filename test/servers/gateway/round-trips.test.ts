@@ -9,6 +9,7 @@ import { buildTable } from '../../../gateway/config/table.ts';
 import { createDatabase, type Database } from '../../../gateway/db/pool.ts';
 import { createEgressPolicy } from '../../../gateway/egress.ts';
 import { createMetrics } from '../../../gateway/metrics.ts';
+import { spokenText } from '../../../gateway/sessions/items.ts';
 import { createSessionOwners } from '../../../gateway/sessions/owners.ts';
 import { createTurnFinisher } from '../../../gateway/turns/finish-turn.ts';
 import { createStoredTurns } from '../../../gateway/turns/stored-turn.ts';
@@ -45,7 +46,7 @@ it('a stored turn costs two round trips, begin and finish, from the first turn o
   ] as const) {
     const before = tap.roundTrips();
     const turn = await begin(sessionId);
-    expect((await turn.complete()).text).toBe('hello');
+    expect(spokenText((await turn.complete()).output)).toBe('hello');
     expect(tap.roundTrips() - before).toBe(costs);
   }
   expect(await state.rows('select count(*)::int as turns from runs')).toEqual([{ turns: 4 }]);
@@ -77,6 +78,7 @@ async function storedTurns() {
       query: { envelope: envelope({}), principal, isRetired: () => false },
       sessionId,
       input: [{ role: 'user', content: 'hello' }],
+      tools: [],
       parameters: {},
       clientSignal: new AbortController().signal,
     });

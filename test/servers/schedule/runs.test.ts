@@ -9,7 +9,7 @@ import { agentEntry, jobEntry, tableOf } from './entries.ts';
 import { runsOf, runsWith, seen } from './observe.ts';
 import { type Replica, type ReplicaOptions, startReplica } from './replica.ts';
 import { createState, type TestState } from './state.ts';
-import { answerTurns, failTurns, holdTurns } from './turns.ts';
+import { answer, answerTurns, failTurns, holdTurns } from './turns.ts';
 
 let state: TestState;
 const replicas: Replica[] = [];
@@ -277,7 +277,7 @@ describe('runs that end at once', () => {
       const number = begun;
       await gate.promise;
       if (number === 3) throw new TalariaError('model_failed', 'the model server answered 500');
-      return { text: `${number}`, finishReason: 'stop', usage: { inputTokens: 1, outputTokens: 1 }, model: 'test' };
+      return answer(`${number}`);
     };
     const jobs = Array.from({ length: 8 }, (_, index) =>
       jobEntry(`job-${index}`, {

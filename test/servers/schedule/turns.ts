@@ -1,5 +1,6 @@
 import { TalariaError } from '../../../core/lib/errors.ts';
-import type { RunTurn } from '../../../gateway/agent/turn.ts';
+import type { RunTurn, TurnResult } from '../../../gateway/agent/turn.ts';
+import { assistantMessage } from '../../../gateway/sessions/items.ts';
 
 /** Turns that last until the test ends them. */
 export interface HeldTurns {
@@ -49,6 +50,12 @@ export const failTurns: RunTurn = async ({ onEffect }) => {
   throw new TalariaError('model_failed', 'the model server answered 500', { effectStarted: true });
 };
 
-function answer(text: string) {
-  return { text, finishReason: 'stop', usage: { inputTokens: 1, outputTokens: 1 }, model: 'test' };
+/** What a turn gives that said `text`. */
+export function answer(text: string): TurnResult {
+  return {
+    output: [assistantMessage(text)],
+    finishReason: 'stop',
+    usage: { inputTokens: 1, outputTokens: 1 },
+    model: 'test',
+  };
 }

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { AgentEntry } from '../../../../../core/snapshot/schema.ts';
 import { createModels, type Models } from '../../../../../gateway/agent/models/models.ts';
-import type { ModelCall, TurnResult } from '../../../../../gateway/agent/models/port.ts';
+import type { ModelAnswer, ModelCall } from '../../../../../gateway/agent/models/port.ts';
 import { createEgressPolicy } from '../../../../../gateway/egress.ts';
 import { type AgentFields, configuration } from '../../../../harness/entries.ts';
 import { type MockModel, startMockModel } from '../../../../harness/mock-model.ts';
@@ -58,7 +58,7 @@ describe('a call', () => {
   it('streams when the text is wanted as it comes, and asks for the usage', async () => {
     const deltas: string[] = [];
     mock.next({ kind: 'answer', text: 'one two three', pauseMs: 20 });
-    const result = await call({}, { onDelta: (text) => void deltas.push(text) });
+    const result = await call({}, { onDelta: (delta) => void deltas.push(delta.type === 'text' ? delta.text : '') });
     expect(deltas.join('')).toBe('one two three');
     expect(deltas.length).toBeGreaterThan(1);
     expect(result).toMatchObject({ text: 'one two three', usage: { inputTokens: 3, outputTokens: 3 } });
@@ -106,7 +106,7 @@ describe('a call', () => {
     const deltas: string[] = [];
     const body = '{"choices":[{"message":{"content":"whole"},"finish_reason":"length"}]}';
     mock.next({ kind: 'raw', contentType: 'application/json', pieces: [body] });
-    const result = await call({}, { onDelta: (text) => void deltas.push(text) });
+    const result = await call({}, { onDelta: (delta) => void deltas.push(delta.type === 'text' ? delta.text : '') });
     expect(result).toMatchObject({ text: 'whole', finishReason: 'length', usage: { inputTokens: 0 } });
     expect(deltas).toEqual(['whole']);
   });
@@ -187,7 +187,9 @@ describe('a model server that fails', () => {
   it('hangs in the middle of a stream: the call ends at its deadline', async () => {
     const deltas: string[] = [];
     mock.next({ kind: 'stall', text: 'half' });
-    await expect(call({ timeoutSeconds: 1 }, { onDelta: (text) => void deltas.push(text) })).rejects.toThrow(/1 s/);
+    await expect(
+      call({ timeoutSeconds: 1 }, { onDelta: (delta) => void deltas.push(delta.type === 'text' ? delta.text : '') }),
+    ).rejects.toThrow(/1 s/);
     expect(deltas).toEqual(['half']);
     await waitFor('the server to see the request closed', () => mock.requests.at(-1)?.aborted());
   });
@@ -313,7 +315,7 @@ function fallback(): AgentEntry['model']['fallbacks'][number] {
   };
 }
 
-async function call(model: AgentFields['model'], fields: Partial<ModelCall> = {}): Promise<TurnResult> {
+async function call(model: AgentFields['model'], fields: Partial<ModelCall> = {}): Promise<ModelAnswer> {
   const ask = models.forAgent(agentOf(model), { credential: (name) => secrets.get(name) });
   return await ask({
     messages: [{ role: 'user', content: 'what is it?' }],

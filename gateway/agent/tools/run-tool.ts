@@ -1,0 +1,52 @@
+import type { ToolCall } from '../models/port.ts';
+import type { Tool, ToolContext } from './tool.ts';
+
+/** Whether a person lets a call run. */
+export type Approval = 'approved' | 'denied';
+
+/** Asks for the approval of one call and waits for the answer. */
+export type AskApproval = (call: ToolCall) => Promise<Approval>;
+
+/**
+ * Runs one call of one of the gateway's own tools and gives what the model reads. A call that fails, is refused or has
+ * arguments that are no JSON object is told to the model, which may go on without it. Throws only the signal's reason.
+ */
+export async function runTool(
+  tool: Tool,
+  call: ToolCall,
+  context: ToolContext,
+  askApproval: AskApproval | undefined,
+): Promise<string> {
+  const input = parseArguments(call.function.arguments);
+  if (input === undefined) return failure('its arguments are not a JSON object');
+  try {
+    if (tool.requiresApproval) {
+      if (askApproval === undefined) return failure('it needs an approval, for which this kind of request has no way');
+      if ((await askApproval(call)) === 'denied') return failure('the call was not approved');
+    }
+    context.signal.throwIfAborted();
+    return (await tool.run(input, context)).slice(0, longestOutput);
+  } catch (error) {
+    if (context.signal.aborted) throw context.signal.reason;
+    return failure(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** In characters; more would fill the model's context with one answer. */
+const longestOutput = 256 * 1024;
+
+function failure(why: string): string {
+  return JSON.stringify({ error: `The call failed: ${why}.` });
+}
+
+function parseArguments(text: string): Readonly<Record<string, unknown>> | undefined {
+  if (text.trim() === '') return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Readonly<Record<string, unknown>>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
