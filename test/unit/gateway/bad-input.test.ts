@@ -65,8 +65,39 @@ describe('a body', () => {
       '{"messages":[{"role":"user","content":"x"}],"tempreature":1}',
       'unsupported_field',
     ],
-    ['with tools', '{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function"}]}', 'unsupported_field'],
-    ['with a tool’s answer', '{"messages":[{"role":"tool","content":"x"}]}', 'unsupported_field'],
+    [
+      'with a tool of the provider',
+      '{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"web_search"}]}',
+      'unsupported_field',
+    ],
+    [
+      'with a tool without a name',
+      '{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{}}]}',
+      'invalid_request',
+    ],
+    ['with a result of no call', '{"messages":[{"role":"tool","content":"x"}]}', 'invalid_request'],
+    [
+      'with functions of old',
+      '{"messages":[{"role":"user","content":"x"}],"functions":[{"name":"f"}]}',
+      'unsupported_field',
+    ],
+    [
+      'with a choice of a tool that is not there',
+      '{"messages":[{"role":"user","content":"x"}],"tool_choice":"required"}',
+      'invalid_request',
+    ],
+    ['with a file', '{"messages":[{"role":"user","content":[{"type":"file","file":{}}]}]}', 'unsupported_field'],
+    [
+      'with a doubled member',
+      '{"messages":[{"role":"user","content":"x"}],"model":"a","model":"b"}',
+      'invalid_request',
+    ],
+    [
+      'with a member doubled by an escape',
+      '{"messages":[{"role":"user","content":"x","\\u0072ole":"user"}]}',
+      'invalid_request',
+    ],
+    ['with a huge number', '{"messages":[{"role":"user","content":"x"}],"seed":1e400}', 'invalid_request'],
     ['with deliver', '{"messages":[{"role":"user","content":"x"}],"deliver":[{"log":true}]}', 'unsupported_field'],
     ['that wants two answers', '{"messages":[{"role":"user","content":"x"}],"n":2}', 'unsupported_field'],
   ])('%s is refused', async (_what, body, code) => {
@@ -84,8 +115,8 @@ describe('a body', () => {
   });
 
   it('names the field at fault', async () => {
-    const answer = await post('{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function"}]}');
-    expect(answer.body.error).toMatchObject({ param: 'tools' });
+    const answer = await post('{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"custom"}]}');
+    expect(answer.body.error).toMatchObject({ param: 'tools[0].type' });
   });
 
   it.each(['text/plain', 'application/x-www-form-urlencoded'])('of type %s is refused', async (type) => {
@@ -97,7 +128,13 @@ describe('a body', () => {
 
   it('with lone surrogates and NUL is answered', async () => {
     const answer = await post('{"model":"talaria/echo","messages":[{"role":"user","content":"a\\ud800b\\u0000c"}]}');
-    expect(answer).toMatchObject({ status: 200, text: 'a\ud800b\0c' });
+    expect(answer).toMatchObject({ status: 200, text: 'a\ufffdb\ufffdc' });
+  });
+
+  it('of bytes that are no UTF-8 is refused', async () => {
+    const bytes = Buffer.from('{"model":"talaria/echo","messages":[{"role":"user","content":"caf\xe9"}]}', 'latin1');
+    const answer = await post(new Blob([bytes]).stream());
+    expect(answer).toMatchObject({ status: 400, code: 'invalid_request' });
   });
 
   it.each(['x-talaria-session-key', 'x-hermes-session-key'])(

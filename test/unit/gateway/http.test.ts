@@ -200,7 +200,9 @@ describe('the admin API', () => {
   it('knows the field that was meant', async () => {
     await start({ serves: served });
     const answer = await (await explain({ chatID: 'eng' })).json();
-    expect(answer).toMatchObject({ error: { code: 'invalid_request', message: expect.stringContaining('`chatId`') } });
+    expect(answer).toMatchObject({
+      error: { code: 'unsupported_field', message: expect.stringContaining('`chatId`') },
+    });
   });
 
   it('shows the snapshot without any credential’s value', async () => {
