@@ -20,6 +20,7 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { createLeaseKeeper } from './runs/lease.ts';
 import { createServer } from './server.ts';
 import { createSessionOwners } from './sessions/owners.ts';
+import { createActiveTurns } from './turns/active-turns.ts';
 import { createTurnFinisher } from './turns/finish-turn.ts';
 import { createStatelessTurns } from './turns/stateless-turn.ts';
 import { createStoredTurns } from './turns/stored-turn.ts';
@@ -91,12 +92,14 @@ export function createGateway(options: GatewayOptions): Gateway {
   });
   const runTurn = createTurnRunner({ models, metrics });
   const finisher = createTurnFinisher({ database, log });
+  const active = createActiveTurns({ database, lease: lease.current, log });
   const stored = createStoredTurns({
     database,
     lease: lease.current,
     owners: createSessionOwners(),
     finisher,
     bell: createTurnBell(),
+    active,
     runTurn,
   });
   const background = createBackground({
@@ -170,6 +173,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     await within(stored.idle(), leftMs());
     await finisher.stop(Math.max(leftMs(), 1_000));
     await backgroundEnd;
+    await active.stop();
     await lease.stop();
     await models.stop();
     await state.stop();
@@ -182,6 +186,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       await source.start(tables.swap);
       await within(state.start(), startPatienceMs);
       lease.start();
+      active.start();
       background.start();
       await untilTrue(isSettled);
       return { address };

@@ -19,6 +19,8 @@ export interface Turn {
   readonly table: Table;
   /** History and new input, without the agent's instructions. */
   readonly messages: readonly ChatMessage[];
+  /** The client's own instructions, after those of the agent. */
+  readonly instructions?: string | undefined;
   /** Functions of the client: a call of one ends the turn and is the client's to answer. */
   readonly tools?: readonly FunctionTool[] | undefined;
   readonly parameters?: TurnParameters | undefined;
@@ -109,13 +111,11 @@ async function runWithin(turn: Turn, { models, tools = [] }: TurnRunnerOptions):
   }
 }
 
-function withInstructions({ resolution, table, messages }: Turn): readonly ChatMessage[] {
+function withInstructions({ resolution, table, messages, instructions = '' }: Turn): readonly ChatMessage[] {
   const { agent } = resolution;
   const persona = agent.instructions === undefined ? '' : table.text(agent.instructions);
-  const skills = skillList(agent, table);
-  if (persona === '' && skills === '') return messages;
-  const content = persona !== '' && skills !== '' ? `${persona}\n\n${skills}` : persona + skills;
-  return [{ role: 'system', content }, ...messages];
+  const parts = [persona, skillList(agent, table), instructions].filter((part) => part !== '');
+  return parts.length === 0 ? messages : [{ role: 'system', content: parts.join('\n\n') }, ...messages];
 }
 
 function refuseSameNames(own: readonly Tool[], client: readonly FunctionTool[]): void {

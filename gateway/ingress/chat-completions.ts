@@ -8,6 +8,7 @@ import { type ChatMessage, textOf } from '../agent/models/port.ts';
 import type { OnTurnEvent } from '../agent/steps.ts';
 import type { TurnResult } from '../agent/turn.ts';
 import { modelName } from '../config/listing.ts';
+import { toItems } from '../sessions/items.ts';
 import type { StatelessTurns } from '../turns/stateless-turn.ts';
 import type { StoredTurns } from '../turns/stored-turn.ts';
 import { type AnswerFrame, completion, createChunkWriter } from './chat-answer.ts';
@@ -81,7 +82,19 @@ async function openTurn(
     isRetired: options.isRetired,
   };
   if (!stored) return options.stateless.begin({ table, query, messages: input, tools, parameters, clientSignal });
-  return options.stored.begin({ table, query, sessionId: headers.sessionId, input, tools, parameters, clientSignal });
+  const turn = await options.stored.begin(
+    {
+      table,
+      query,
+      session: { kind: 'header', value: headers.sessionId },
+      input: input.flatMap(toItems),
+      tools,
+      parameters,
+    },
+    clientSignal,
+  );
+  if (turn.kind === 'repeated') throw new Error('a request without an Idempotency-Key cannot be repeated');
+  return { ...turn, complete: (onEvent) => turn.complete({ onEvent }) };
 }
 
 function toEnvelope(

@@ -183,6 +183,7 @@ function toContent(parts: readonly ItemPart[]): string | ContentPart[] {
 
 const itemTypes: readonly unknown[] = ['message', 'function_call', 'function_call_output'];
 
-function isItem(item: unknown): item is Item {
+/** Whether a stored value is an item of a kind that this version knows. */
+export function isItem(item: unknown): item is Item {
   return typeof item === 'object' && item !== null && 'type' in item && itemTypes.includes(item.type);
 }

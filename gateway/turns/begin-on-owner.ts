@@ -1,72 +1,132 @@
+import { TalariaError } from '../../core/lib/errors.ts';
 import { newId } from '../../core/lib/id.ts';
 import { type Resolution, type ResolveQuery, resolve } from '../../core/route/resolve.ts';
 import type { Database } from '../db/pool.ts';
 import type { WorkerLease } from '../runs/lease.ts';
 import { type FoundSession, findSession, readSessionRef, type SessionRef } from '../sessions/find.ts';
-import type { Item } from '../sessions/items.ts';
 import { decideSticky } from '../sessions/sticky.ts';
-import { type BegunTurn, beginTurn, type TurnToBegin } from './begin-turn.ts';
+import { type BegunTurn, beginTurn, type SessionTarget, type TurnToBegin } from './begin-turn.ts';
 import { refusedAsError, sessionBusy } from './refused.ts';
-import type { StoredTurnRequest, StoredTurnsOptions } from './turn-request.ts';
+import type { StoredTurnsOptions, TurnRequest } from './turn-request.ts';
 
 /** What a run is begun with. */
 export interface Start {
-  readonly lease: WorkerLease;
   readonly run: string;
-  readonly input: readonly Item[];
+  /** Absent: the run is for a worker in the background. */
+  readonly lease?: WorkerLease;
 }
 
-export interface Begun {
-  readonly resolution: Resolution;
-  readonly session: string;
-  /** Absent while the turn waits for others. */
-  readonly history?: readonly unknown[];
-}
+export type Begun =
+  | {
+      readonly kind: 'begun';
+      readonly resolution: Resolution;
+      /** '' where there is none. */
+      readonly session: string;
+      /** Absent while the turn waits for others. */
+      readonly history?: readonly unknown[];
+    }
+  /** The Idempotency-Key has made this run before. */
+  | { readonly kind: 'twin'; readonly run: string; readonly agent: string };
 
 /**
  * Begins a turn as the agent that owns its session. That agent comes before everything else that resolution knows, but
- * looking it up first would cost a round trip: so the turn begins as the agent that resolution expects, and begins again
- * when the session turns out to be another's. Throws a refusal, `session_busy` or `state_unavailable`.
+ * looking it up first would cost a round trip: so a turn of a named session begins as the agent that resolution expects,
+ * and begins again when the session turns out to be another's. Throws a refusal, `session_busy`, `idempotency_conflict` or
+ * `state_unavailable`.
  */
-export async function beginOnOwner(
-  options: StoredTurnsOptions,
-  request: StoredTurnRequest,
-  start: Start,
-): Promise<Begun> {
-  const { database, owners } = options;
-  const { principal } = request.query;
-  const ref = readSessionRef(request.sessionId);
-  let owner = owners.get(principal.id, request.sessionId) ?? (await lookUpFirst(database, request, ref));
-  for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
-    const resolution = await resolveTurn(database, request, owner);
-    const session = owner ? ({ kind: 'id', id: owner.id } as const) : ref;
-    const begun = await beginOrAbandon(options, turnToBegin(request, start, resolution, session));
-    if (begun.kind === 'busy') throw sessionBusy();
-    if (begun.kind === 'missing') {
-      owners.delete(principal.id, request.sessionId);
-      owner = await lookUpFirst(database, request, ref);
-      continue;
-    }
-    owner = { id: begun.session, agent: begun.kind === 'other_agent' ? begun.agent : resolution.agentName };
-    owners.set(principal.id, request.sessionId, owner);
-    if (begun.kind === 'started') return { resolution, session: begun.session, history: begun.history };
-    if (begun.kind === 'queued') return { resolution, session: begun.session };
-  }
-  throw sessionBusy();
+export async function beginOnOwner(options: StoredTurnsOptions, request: TurnRequest, start: Start): Promise<Begun> {
+  if (request.session.kind === 'header') return await beginNamed(options, request, start, request.session.value);
+  const resolution = await resolveTurn(options.database, request, undefined);
+  const begun = await beginOrAbandon(options, turnToBegin(request, start, resolution, targetOf(request)));
+  const settled = settle(begun, resolution);
+  if (settled !== undefined) return settled;
+  // The session ended, or is not this agent's any more than it is this principal's.
+  throw refusedAsError(resolve(request.table.routes, { ...request.query, boundMissing: 'session_not_found' }));
 }
 
 /** A session that ends and is made again between two looks is tried again; nobody can keep that up. */
 const maxAttempts = 4;
 
+async function beginNamed(
+  options: StoredTurnsOptions,
+  request: TurnRequest,
+  start: Start,
+  name: string,
+): Promise<Begun> {
+  const { database, owners } = options;
+  const { principal } = request.query;
+  const ref = readSessionRef(name);
+  let owner = owners.get(principal.id, name) ?? (await lookUpFirst(database, request, ref));
+  for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
+    const resolution = await resolveTurn(database, request, owner);
+    const target = owner ? ({ kind: 'id', id: owner.id } as const) : targetOfRef(ref);
+    const begun = await beginOrAbandon(options, turnToBegin(request, start, resolution, target));
+    if (begun.kind === 'missing') {
+      owners.delete(principal.id, name);
+      owner = await lookUpFirst(database, request, ref);
+      continue;
+    }
+    if ('session' in begun) {
+      owner = { id: begun.session, agent: begun.kind === 'other_agent' ? begun.agent : resolution.agentName };
+      owners.set(principal.id, name, owner);
+    }
+    const settled = settle(begun, resolution);
+    if (settled !== undefined) return settled;
+  }
+  throw sessionBusy();
+}
+
+function settle(begun: BegunTurn, resolution: Resolution): Begun | undefined {
+  switch (begun.kind) {
+    case 'started':
+      return { kind: 'begun', resolution, session: begun.session, history: begun.history };
+    case 'queued':
+      return { kind: 'begun', resolution, session: begun.session };
+    case 'twin':
+      return begun;
+    case 'busy':
+      throw sessionBusy();
+    case 'conflict':
+      throw idempotencyConflict();
+    default:
+      return undefined;
+  }
+}
+
+/** The refusal of a request whose Idempotency-Key belongs to another one. */
+export function idempotencyConflict(): TalariaError {
+  return new TalariaError(
+    'idempotency_conflict',
+    'This Idempotency-Key came before with another path, body or routing header. Send a new key with a new request.',
+    { param: 'idempotency-key' },
+  );
+}
+
 function turnToBegin(
-  { table, query }: StoredTurnRequest,
-  { lease, run, input }: Start,
+  request: TurnRequest,
+  { lease, run }: Start,
   resolution: Resolution,
-  session: SessionRef,
+  session: SessionTarget,
 ): TurnToBegin {
-  const { principal, envelope } = query;
-  const { sequence } = table;
-  return { resolution, sequence, principal, envelope, session, freshSession: newId(), run, worker: lease.id, input };
+  return { request, resolution, session, freshSession: newId(), run, worker: lease?.id };
+}
+
+function targetOf({ session }: TurnRequest): SessionTarget {
+  switch (session.kind) {
+    case 'id':
+      return { kind: 'id', id: session.id };
+    case 'at':
+      return { kind: 'id', id: session.id, seq: session.seq };
+    case 'chat':
+      return { kind: 'key' };
+    default:
+      return { kind: session.kind === 'new' ? 'new' : 'none' };
+  }
+}
+
+function targetOfRef(ref: SessionRef): SessionTarget {
+  if (ref.kind === 'name') return ref;
+  return ref.kind === 'id' ? ref : { kind: 'none' };
 }
 
 /** A begin without an answer may have happened: then nobody runs it, and it must not hold its session. */
@@ -74,7 +134,7 @@ async function beginOrAbandon({ database, finisher }: StoredTurnsOptions, turn: 
   try {
     return await beginTurn(database, turn);
   } catch (error) {
-    finisher.abandon({ run: turn.run, worker: turn.worker });
+    if (turn.worker !== undefined) finisher.abandon({ run: turn.run, worker: turn.worker });
     throw error;
   }
 }
@@ -82,7 +142,7 @@ async function beginOrAbandon({ database, finisher }: StoredTurnsOptions, turn: 
 /** A session is looked up before its turn begins only where that cannot begin by a guess; an id must exist. */
 async function lookUpFirst(
   database: Database,
-  request: StoredTurnRequest,
+  request: TurnRequest,
   ref: SessionRef,
 ): Promise<FoundSession | undefined> {
   if (ref.kind === 'name') {
@@ -96,7 +156,7 @@ async function lookUpFirst(
 
 async function resolveTurn(
   database: Database,
-  { table, query }: StoredTurnRequest,
+  { table, query }: TurnRequest,
   owner: FoundSession | undefined,
 ): Promise<Resolution> {
   if (owner) return refusedAsError(resolve(table.routes, { ...query, bound: { kind: 'session', agent: owner.agent } }));

@@ -1,69 +1,91 @@
-import type { Envelope } from '../../core/route/envelope.ts';
-import type { Principal } from '../../core/route/principal.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
+import type { AgentEntry } from '../../core/snapshot/schema.ts';
 import type { Database } from '../db/pool.ts';
-import type { SessionRef } from '../sessions/find.ts';
-import type { Item } from '../sessions/items.ts';
+import type { TurnRequest } from './turn-request.ts';
+
+/** The session of a turn, as the database is asked for it. */
+export type SessionTarget =
+  | { readonly kind: 'none' | 'new' | 'key' }
+  | { readonly kind: 'id'; readonly id: string; readonly seq?: number }
+  | { readonly kind: 'name'; readonly name: string };
 
 /** One turn that wants to begin. */
 export interface TurnToBegin {
+  readonly request: TurnRequest;
   /** The agent it runs as, and the proof that it may. */
   readonly resolution: Resolution;
-  /** Sequence of the snapshot that resolved it. */
-  readonly sequence: number;
-  readonly principal: Principal;
-  readonly envelope: Envelope;
-  readonly session: SessionRef;
+  readonly session: SessionTarget;
   /** UUID for the session, if it has to be made. */
   readonly freshSession: string;
   readonly run: string;
-  readonly worker: string;
-  readonly input: readonly Item[];
+  /** Absent: the turn is for any worker, in the background. */
+  readonly worker?: string | undefined;
 }
 
 export type BegunTurn =
+  /** `session` is '' where there is none. */
   | { readonly kind: 'started'; readonly session: string; readonly history: readonly unknown[] }
-  /** Another turn of the session is active; `continueTurn` starts this one when its time has come. */
+  /** Another turn of the session is active, or the turn is for the background. */
   | { readonly kind: 'queued'; readonly session: string }
   | { readonly kind: 'busy' }
   /** Nothing was written: the session belongs to this agent. */
   | { readonly kind: 'other_agent'; readonly session: string; readonly agent: string }
-  | { readonly kind: 'missing' };
+  | { readonly kind: 'missing' }
+  /** Nothing was written: the Idempotency-Key has made this run of this agent. */
+  | { readonly kind: 'twin'; readonly run: string; readonly agent: string }
+  /** Nothing was written: the Idempotency-Key belongs to another request. */
+  | { readonly kind: 'conflict' };
 
 /** How many turns may wait for one session; the next is refused. */
 const mostWaiting = 16;
 
-/** Locks the session, makes it when its name is free, and starts or queues the run, in one round trip. */
+/** Locks the session, makes it where it may be made, and starts or queues the run, in one round trip. */
 export async function beginTurn(database: Database, turn: TurnToBegin): Promise<BegunTurn> {
-  const { resolution, envelope, session } = turn;
+  const { request, resolution, session } = turn;
   const { agent } = resolution;
-  const { rows } = await database.prepared<BeginRow>(
-    'begin_turn',
-    `select outcome, session_id, session_agent, history
-     from begin_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
-    [
-      session.kind === 'id' ? session.id : null,
-      session.kind === 'name' ? session.name : '',
-      turn.freshSession,
-      agent.name,
-      agent.uid,
-      agent.generation,
-      turn.sequence,
-      resolution.route ?? '',
-      resolution.rule ?? '',
-      turn.principal.id,
-      envelope.chatId,
-      envelope.threadId,
-      envelope.userId,
-      turn.run,
-      turn.worker,
-      JSON.stringify({ items: turn.input }),
-      agent.sessions.concurrency !== 'Reject',
-      mostWaiting,
-      agent.sessions.maxHistoryMessages,
-    ],
-  );
+  const { envelope, principal } = request.query;
+  const isChat = request.trigger === 'chat';
+  const { rows } = await database.prepared<BeginRow>('begin_run', beginStatement, [
+    session.kind,
+    session.kind === 'id' ? session.id : null,
+    session.kind === 'name' ? session.name : '',
+    turn.freshSession,
+    agent.name,
+    agent.uid,
+    agent.generation,
+    request.table.sequence,
+    resolution.route ?? '',
+    resolution.rule ?? '',
+    request.trigger ?? 'api',
+    isChat ? '' : principal.id,
+    isChat ? envelope.platform : 'api',
+    envelope.account,
+    envelope.chatType,
+    envelope.chatId,
+    envelope.threadId,
+    isChat ? chatUser(request, resolution) : envelope.userId,
+    turn.run,
+    turn.worker ?? null,
+    JSON.stringify(storedInput(turn)),
+    turn.worker !== undefined,
+    agent.sessions.concurrency,
+    mostWaiting,
+    agent.sessions.maxHistoryMessages,
+    agent.sessions.idleResetSeconds ?? null,
+    request.idempotency?.key ?? '',
+    request.idempotency?.hash ?? '',
+    session.kind === 'id' ? (session.seq ?? null) : null,
+    request.response?.id ?? null,
+    request.response?.previous ?? null,
+    request.response === undefined ? null : JSON.stringify(request.response.request),
+  ]);
   return toBegun(rows[0]);
+}
+
+/** The user part of a chat's session: `User` scopes give each one of their own. A rule's scope comes before the Agent's. */
+export function chatUser({ query }: Pick<TurnRequest, 'query'>, { agent, sessionScope }: Resolution): string {
+  const { chatType, threadId, userId } = query.envelope;
+  return (sessionScope ?? scopeOf(agent, chatType, threadId)) === 'User' ? userId : '';
 }
 
 /** Starts a queued run when it is its turn; gives the history then, `queued` before, `gone` when it was cancelled. */
@@ -74,8 +96,8 @@ export async function continueTurn(
   maxHistory: number,
 ): Promise<readonly unknown[] | 'queued' | 'gone'> {
   const { rows } = await database.prepared<{ outcome: string; history: unknown[] | null }>(
-    'continue_turn',
-    'select outcome, history from continue_turn($1, $2, $3)',
+    'continue_run',
+    'select outcome, history from continue_run($1, $2, $3)',
     [run, worker, maxHistory],
   );
   const row = rows[0];
@@ -83,15 +105,31 @@ export async function continueTurn(
   return row?.outcome === 'queued' ? 'queued' : 'gone';
 }
 
+const beginStatement = `
+  select outcome, found_session, session_agent, history, first_run
+  from begin_run(${Array.from({ length: 32 }, (_, at) => `$${at + 1}`).join(', ')})`;
+
+/** A turn of an open request is run from memory; what a worker in the background needs is stored. */
+function storedInput({ request, worker }: TurnToBegin): object {
+  const { input, context, instructions, tools, parameters } = request;
+  return worker === undefined ? { items: input, context, instructions, tools, parameters } : { items: input };
+}
+
+function scopeOf({ sessions }: AgentEntry, chatType: string, threadId: string): 'User' | 'Chat' {
+  if (threadId !== '') return sessions.threadScope;
+  return chatType === 'direct' ? 'User' : sessions.groupScope;
+}
+
 interface BeginRow {
   readonly outcome: BegunTurn['kind'];
-  readonly session_id: string | null;
+  readonly found_session: string | null;
   readonly session_agent: string;
   readonly history: unknown[] | null;
+  readonly first_run: string | null;
 }
 
 function toBegun(row: BeginRow | undefined): BegunTurn {
-  const session = row?.session_id ?? '';
+  const session = row?.found_session ?? '';
   switch (row?.outcome) {
     case 'started':
       return { kind: 'started', session, history: row.history ?? [] };
@@ -99,8 +137,11 @@ function toBegun(row: BeginRow | undefined): BegunTurn {
       return { kind: 'queued', session };
     case 'other_agent':
       return { kind: 'other_agent', session, agent: row.session_agent };
+    case 'twin':
+      return { kind: 'twin', run: row.first_run ?? '', agent: row.session_agent };
     case 'busy':
-      return { kind: 'busy' };
+    case 'conflict':
+      return { kind: row.outcome };
     default:
       return { kind: 'missing' };
   }

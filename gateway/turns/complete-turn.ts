@@ -1,11 +1,15 @@
 import { TalariaError } from '../../core/lib/errors.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
-import type { ChatMessage } from '../agent/models/port.ts';
 import type { OnTurnEvent } from '../agent/steps.ts';
+import type { AskApproval } from '../agent/tools/run-tool.ts';
 import type { TurnResult } from '../agent/turn.ts';
 import type { WorkerLease } from '../runs/lease.ts';
-import { spokenText } from '../sessions/items.ts';
-import type { StoredTurnRequest, StoredTurnsOptions } from './turn-request.ts';
+import { type Item, toMessages } from '../sessions/items.ts';
+import { RunStopped } from './active-turns.ts';
+import type { TurnEnding } from './finish-turn.ts';
+import { answerOpenCalls, boundHistory, orphanResults } from './history.ts';
+import { createProgress, type Progress } from './progress.ts';
+import type { StoredTurnsOptions, TurnRequest } from './turn-request.ts';
 
 /** A run that is active. */
 export interface RunningTurn {
@@ -13,63 +17,114 @@ export interface RunningTurn {
   readonly session: string;
   readonly run: string;
   readonly lease: WorkerLease;
-  /** History and input. */
-  readonly messages: readonly ChatMessage[];
+  /** What was said before, as it is stored. */
+  readonly history: readonly unknown[];
+  /** Aborts when the client goes away. */
+  readonly clientSignal: AbortSignal;
+}
+
+/** How a turn is followed. */
+export interface Following {
+  /** Absent, the answer is wanted whole. */
+  readonly onEvent?: OnTurnEvent | undefined;
+  readonly askApproval?: AskApproval | undefined;
 }
 
 /**
  * Asks the model and ends the run, whatever comes of it: an answer counts once it is stored. Throws TalariaError, among
- * them `run_unknown` when the run was taken from this worker, or the signal's reason when the client went away and the
- * agent does not go on without it.
+ * them `run_interrupted` when the run was asked to stop, whose partial answer is kept, and `run_unknown` when the run was
+ * taken from this worker; or the signal's reason when the client went away and the agent does not go on without it.
  */
 export async function completeTurn(
   options: StoredTurnsOptions,
-  { table, tools, parameters, clientSignal }: StoredTurnRequest,
+  request: TurnRequest,
   turn: RunningTurn,
-  onEvent: OnTurnEvent | undefined,
+  { onEvent, askApproval }: Following,
 ): Promise<TurnResult> {
-  const { resolution, run, lease, messages } = turn;
-  const cancels = resolution.agent.sessions.onDisconnect === 'Cancel';
-  const signal = cancels ? AbortSignal.any([lease.signal, clientSignal]) : lease.signal;
+  const { resolution, run, lease } = turn;
+  const { agent } = resolution;
+  const stop = options.active.enter(run);
+  const ends = [lease.signal, stop.signal];
+  const signal = AbortSignal.any(agent.sessions.onDisconnect === 'Cancel' ? [...ends, turn.clientSignal] : ends);
+  // Only what is streamed has a part to keep.
+  const isFollowed = onEvent !== undefined || agent.sessions.concurrency === 'Interrupt';
+  const progress = createProgress(onEvent);
   try {
-    const result = await options.runTurn({ resolution, table, messages, tools, parameters, signal, onEvent });
-    const text = spokenText(result.output);
-    const ending = { run, worker: lease.id, status: 'completed', text, ...result } as const;
-    if (!(await options.finisher.finish(ending))) throw lost();
+    const result = await options.runTurn({
+      resolution,
+      table: request.table,
+      messages: toMessages(conversation(turn, request)),
+      instructions: request.instructions,
+      tools: request.tools,
+      parameters: request.parameters,
+      signal,
+      onEvent: isFollowed ? progress.onEvent : undefined,
+      askApproval,
+    });
+    if (!(await options.finisher.finish({ run, worker: lease.id, status: 'completed', ...result }))) throw runLost();
     return result;
   } catch (error) {
-    throw await endWithoutAnswer(options, turn, error);
+    throw await endWithoutAnswer(options, turn, progress, error);
   } finally {
+    stop.leave();
     options.bell.ring(turn.session);
   }
+}
+
+/** Everything that the model sees but instructions. Throws `invalid_request` for a result that answers no call. */
+export function conversation(
+  { resolution, history }: Pick<RunningTurn, 'resolution' | 'history'>,
+  { input, context }: Pick<TurnRequest, 'input' | 'context'>,
+): readonly Item[] {
+  const before = context ?? boundHistory(history, resolution.agent);
+  const items = [...before, ...input];
+  const orphan = orphanResults(items)[0];
+  if (orphan !== undefined) {
+    const message = `There is no open call ${JSON.stringify(orphan.slice(0, 100))} in this conversation. Send results of its own calls only.`;
+    throw new TalariaError('invalid_request', message, { param: 'call_id' });
+  }
+  return answerOpenCalls(items);
+}
+
+/** The run was taken from its worker. */
+export function runLost(): TalariaError {
+  return new TalariaError(
+    'run_unknown',
+    'The gateway lost its hold on this run, so its outcome is unknown. Look at the session before repeating the turn.',
+    { effectStarted: true },
+  );
 }
 
 /** Ends the run and gives the error for its client. */
 async function endWithoutAnswer(
   { finisher }: StoredTurnsOptions,
   { run, lease }: RunningTurn,
+  progress: Progress,
   error: unknown,
 ): Promise<unknown> {
-  if (lease.signal.aborted) return lost();
+  if (lease.signal.aborted) return runLost();
   const code = error instanceof TalariaError ? error.code : 'internal_error';
   // A finish that could not be written yet goes on by itself, and one of a run that is lost has nothing to write.
   if (code === 'run_unknown' || code === 'state_unavailable') return error;
-  const cancelled = error instanceof Error && error.name === 'AbortError';
-  const ending = cancelled
-    ? ({ status: 'cancelled', errorCode: 'run_interrupted', errorMessage: 'the client went away' } as const)
-    : ({
-        status: 'failed',
-        errorCode: code,
-        errorMessage: error instanceof TalariaError ? error.message : '',
-      } as const);
-  await finisher.finish({ run, worker: lease.id, ...ending }).catch(() => undefined);
-  return error;
+  await finisher.finish({ run, worker: lease.id, ...endingOf(error, progress) }).catch(() => undefined);
+  return error instanceof RunStopped ? interrupted(error) : error;
 }
 
-function lost(): TalariaError {
-  return new TalariaError(
-    'run_unknown',
-    'The gateway lost its hold on this run, so its outcome is unknown. Look at the session before repeating the turn.',
-    { effectStarted: true },
-  );
+type Ending = TurnEnding extends infer E ? (E extends TurnEnding ? Omit<E, 'run' | 'worker'> : never) : never;
+
+function endingOf(error: unknown, progress: Progress): Ending {
+  if (error instanceof RunStopped) {
+    const output = progress.interrupted();
+    return { status: 'cancelled', errorCode: 'run_interrupted', errorMessage: error.message, output };
+  }
+  if (error instanceof Error && error.name === 'AbortError') {
+    return { status: 'cancelled', errorCode: 'run_interrupted', errorMessage: 'the client went away' };
+  }
+  const known = error instanceof TalariaError ? error : undefined;
+  return { status: 'failed', errorCode: known?.code ?? 'internal_error', errorMessage: known?.message ?? '' };
+}
+
+function interrupted({ message }: RunStopped): TalariaError {
+  const told = `The turn did not end: ${message}. What it had said is kept in the session.`;
+  return new TalariaError('run_interrupted', told, { effectStarted: true });
 }

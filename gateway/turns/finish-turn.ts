@@ -8,21 +8,28 @@ import { untilStored } from '../runs/until-stored.ts';
 import type { Item } from '../sessions/items.ts';
 import { storableText } from '../sessions/storable.ts';
 
-/** How a turn ended. Only a completed one becomes part of its session's history. */
+/** How a turn ended. What has an output becomes part of its session's history. */
 export type TurnEnding = {
   readonly run: string;
   readonly worker: string;
+  /** Default: 1, the only one of a turn of an open request. */
+  readonly attempt?: number;
 } & (
   | {
       readonly status: 'completed';
-      readonly text: string;
       readonly output: readonly Item[];
       readonly finishReason: string;
       readonly usage: Usage;
       readonly model: string;
       readonly cost?: Cost | undefined;
     }
-  | { readonly status: 'failed' | 'cancelled'; readonly errorCode: string; readonly errorMessage: string }
+  | {
+      readonly status: 'failed' | 'cancelled';
+      readonly errorCode: string;
+      readonly errorMessage: string;
+      /** What it had said and done, when that is to be kept. */
+      readonly output?: readonly Item[];
+    }
 );
 
 /** Writes the endings of turns, whatever the database does meanwhile. */
@@ -103,15 +110,18 @@ async function finishTurn(database: Database, ending: TurnEnding): Promise<boole
   const failed = ending.status === 'completed' ? undefined : ending;
   const { rows } = await database.prepared<{ done: boolean }>(
     'finish_turn',
-    'select finish_turn($1, $2, 1, $3, $4, $5, $6, $7, $8, $9) as done',
+    'select finish_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) as done',
     [
       ending.run,
       ending.worker,
+      ending.attempt ?? 1,
       ending.status,
-      done ? storableText(done.text) : null,
-      done ? JSON.stringify(done.output) : null,
+      ending.output === undefined ? null : JSON.stringify(ending.output),
+      done?.finishReason ?? null,
       done ? JSON.stringify(done.usage) : null,
-      done?.model ?? null,
+      done ? storableText(done.model) : null,
+      done?.cost?.amount ?? null,
+      done?.cost?.currency ?? null,
       failed?.errorCode ?? null,
       failed ? storableText(failed.errorMessage) : null,
     ],

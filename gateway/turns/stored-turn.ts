@@ -1,30 +1,49 @@
 import { TalariaError } from '../../core/lib/errors.ts';
 import { newId } from '../../core/lib/id.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
-import type { OnTurnEvent } from '../agent/steps.ts';
 import type { TurnResult } from '../agent/turn.ts';
-import { toItems, toMessages } from '../sessions/items.ts';
 import { beginOnOwner } from './begin-on-owner.ts';
-import { completeTurn } from './complete-turn.ts';
-import type { StoredTurnRequest, StoredTurnsOptions } from './turn-request.ts';
+import { completeTurn, type Following } from './complete-turn.ts';
+import type { StoredTurnsOptions, TurnRequest } from './turn-request.ts';
 import { waitForTurn } from './wait-for-turn.ts';
 
 /** A turn that has begun. */
 export interface StoredTurn {
+  readonly kind: 'turn';
+  readonly resolution: Resolution;
+  /** UUID; '' where the turn has no session. */
+  readonly session: string;
+  /** UUID. */
+  readonly run: string;
+  /** Asks the model and ends the turn, in the database too. Must be called, once. */
+  readonly complete: (following?: Following) => Promise<TurnResult>;
+}
+
+/** The Idempotency-Key of the request has made this run (UUID) of this agent before. */
+export interface RepeatedTurn {
+  readonly kind: 'repeated';
+  readonly run: string;
+  readonly agent: string;
+}
+
+/** A turn that a worker in the background will take. Ids are UUIDs, `session` '' where there is none. */
+export interface SubmittedTurn {
+  readonly kind: 'submitted';
   readonly resolution: Resolution;
   readonly session: string;
   readonly run: string;
-  /** Asks the model and ends the turn, in the database too. Must be called, once. */
-  readonly complete: (onEvent?: OnTurnEvent) => Promise<TurnResult>;
 }
 
-/** Runs the turns of API sessions. */
+/** Runs turns that are stored. */
 export interface StoredTurns {
   /**
    * Begins one turn: finds the session and its agent, resolves, and starts the run or waits until the turns before it are
-   * over. Throws TalariaError: the refusal of `resolve`, `session_busy`, `state_unavailable`.
+   * over. `clientSignal` aborts when the client goes away. Throws TalariaError: the refusal of `resolve`, `session_busy`,
+   * `run_interrupted`, `idempotency_conflict`, `state_unavailable`.
    */
-  readonly begin: (request: StoredTurnRequest) => Promise<StoredTurn>;
+  readonly begin: (request: TurnRequest, clientSignal: AbortSignal) => Promise<StoredTurn | RepeatedTurn>;
+  /** Stores one turn for the background; durable once it resolves. Throws as `begin` does. */
+  readonly submit: (request: TurnRequest) => Promise<SubmittedTurn | RepeatedTurn>;
   /** Resolves once no turn is running, those included whose client has gone. */
   readonly idle: () => Promise<void>;
 }
@@ -33,37 +52,53 @@ export interface StoredTurns {
 export function createStoredTurns(options: StoredTurnsOptions): StoredTurns {
   const running = new Set<Promise<unknown>>();
   return {
-    begin: async (request) => {
-      const turn = await begin(options, request);
+    begin: async (request, clientSignal) => {
+      const turn = await begin(options, request, clientSignal);
+      if (turn.kind === 'repeated') return turn;
       return {
         ...turn,
-        complete: (onEvent) => {
-          const work = turn.complete(onEvent).finally(() => running.delete(work));
+        complete: (following) => {
+          const work = turn.complete(following).finally(() => running.delete(work));
           running.add(work);
           return work;
         },
       };
     },
+    submit: (request) => submit(options, request),
     idle: async () => {
       await Promise.allSettled([...running]);
     },
   };
 }
 
-async function begin(options: StoredTurnsOptions, request: StoredTurnRequest): Promise<StoredTurn> {
+async function begin(
+  options: StoredTurnsOptions,
+  request: TurnRequest,
+  clientSignal: AbortSignal,
+): Promise<StoredTurn | RepeatedTurn> {
   const lease = options.lease();
   if (!lease) throw cannotStore();
   const run = newId();
-  const begun = await beginOnOwner(options, request, { lease, run, input: request.input.flatMap(toItems) });
-  const history = begun.history ?? (await waitForTurn(options, { ...begun, run, lease }, request.clientSignal));
+  const begun = await beginOnOwner(options, request, { lease, run });
+  if (begun.kind === 'twin') return { kind: 'repeated', run: begun.run, agent: begun.agent };
   const { resolution, session } = begun;
-  const turn = { resolution, session, run, lease, messages: [...toMessages(history), ...request.input] };
-  return { resolution, session, run, complete: (onEvent) => completeTurn(options, request, turn, onEvent) };
+  const waiting = { resolution, session, run, lease };
+  const history = begun.history ?? (await waitForTurn(options, waiting, clientSignal));
+  const turn = { ...waiting, history, clientSignal };
+  const complete = (following: Following = {}) => completeTurn(options, request, turn, following);
+  return { kind: 'turn', resolution, session, run, complete };
+}
+
+async function submit(options: StoredTurnsOptions, request: TurnRequest): Promise<SubmittedTurn | RepeatedTurn> {
+  const run = newId();
+  const begun = await beginOnOwner(options, request, { run });
+  if (begun.kind === 'twin') return { kind: 'repeated', run: begun.run, agent: begun.agent };
+  return { kind: 'submitted', resolution: begun.resolution, session: begun.session, run };
 }
 
 function cannotStore(): TalariaError {
   return new TalariaError(
     'state_unavailable',
-    'This gateway cannot store turns at the moment: the database does not answer it. Try again shortly, or leave X-Talaria-Session-Id out for a stateless turn.',
+    'This gateway cannot store turns at the moment: the database does not answer it. Try again shortly, or send a stateless turn: a chat completion without X-Talaria-Session-Id and Idempotency-Key.',
   );
 }

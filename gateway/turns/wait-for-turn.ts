@@ -1,12 +1,14 @@
 import { TalariaError } from '../../core/lib/errors.ts';
+import type { Resolution } from '../../core/route/resolve.ts';
 import type { WorkerLease } from '../runs/lease.ts';
-import type { Begun } from './begin-on-owner.ts';
 import { continueTurn } from './begin-turn.ts';
 import { sessionBusy } from './refused.ts';
 import type { StoredTurnsOptions } from './turn-request.ts';
 
 /** A run that waits in the queue of its session. */
-export interface WaitingTurn extends Begun {
+export interface WaitingTurn {
+  readonly resolution: Resolution;
+  readonly session: string;
   readonly run: string;
   readonly lease: WorkerLease;
 }

@@ -79,8 +79,10 @@ describe('PostgreSQL is stopped and comes back', () => {
     );
     await postgres.start();
     expect(await turn).toMatchObject({ status: 200, text: 'paid for' });
-    const runs = await waitFor('the database to answer', () => state.rows('select status, output_text from runs'));
-    expect(runs).toEqual([{ status: 'completed', output_text: 'paid for' }]);
+    const runs = await waitFor('the database to answer', () =>
+      state.rows(`select status, output #>> '{0,content,0,text}' as said from runs`),
+    );
+    expect(runs).toEqual([{ status: 'completed', said: 'paid for' }]);
   });
 });
 

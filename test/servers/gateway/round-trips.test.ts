@@ -9,7 +9,7 @@ import { buildTable } from '../../../gateway/config/table.ts';
 import { createDatabase, type Database } from '../../../gateway/db/pool.ts';
 import { createEgressPolicy } from '../../../gateway/egress.ts';
 import { createMetrics } from '../../../gateway/metrics.ts';
-import { spokenText } from '../../../gateway/sessions/items.ts';
+import { spokenText, toItems } from '../../../gateway/sessions/items.ts';
 import { createSessionOwners } from '../../../gateway/sessions/owners.ts';
 import { createTurnFinisher } from '../../../gateway/turns/finish-turn.ts';
 import { createStoredTurns } from '../../../gateway/turns/stored-turn.ts';
@@ -70,16 +70,27 @@ async function storedTurns() {
     owners: createSessionOwners(),
     finisher: createTurnFinisher({ database, log: createLogger('test', 'silent') }),
     bell: createTurnBell(),
+    active: {
+      enter: () => ({ signal: new AbortController().signal, leave: () => undefined }),
+      look: () => undefined,
+      start: () => undefined,
+      stop: async () => undefined,
+    },
     runTurn: createTurnRunner({ models, metrics: createMetrics() }),
   });
-  return (sessionId: string) =>
-    stored.begin({
-      table,
-      query: { envelope: envelope({}), principal, isRetired: () => false },
-      sessionId,
-      input: [{ role: 'user', content: 'hello' }],
-      tools: [],
-      parameters: {},
-      clientSignal: new AbortController().signal,
-    });
+  return async (sessionId: string) => {
+    const turn = await stored.begin(
+      {
+        table,
+        query: { envelope: envelope({}), principal, isRetired: () => false },
+        session: { kind: 'header', value: sessionId },
+        input: toItems({ role: 'user', content: 'hello' }),
+        tools: [],
+        parameters: {},
+      },
+      new AbortController().signal,
+    );
+    if (turn.kind === 'repeated') throw new Error('nothing is repeated here');
+    return turn;
+  };
 }

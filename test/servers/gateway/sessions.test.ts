@@ -81,7 +81,7 @@ describe('a stored turn', () => {
       trigger: 'api',
       principal: 'gateway-key:ada',
       status: 'completed',
-      output_text: 'one two',
+      output: [{ type: 'message', content: [{ text: 'one two' }] }],
       usage: { inputTokens: 2, outputTokens: 2 },
       model: 'm',
     });
@@ -114,8 +114,8 @@ describe('a stored turn', () => {
     let text = '';
     for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? '';
     expect(text).toBe('a b c');
-    expect(await state.rows('select status, output_text from runs')).toEqual([
-      { status: 'completed', output_text: 'a b c' },
+    expect(await state.rows(`select status, output #>> '{0,content,0,text}' as said from runs`)).toEqual([
+      { status: 'completed', said: 'a b c' },
     ]);
   });
 
@@ -126,7 +126,7 @@ describe('a stored turn', () => {
       contentType: 'application/json',
       pieces: ['{"choices":[{"message":{"content":"x\\u0000\\ud800y"}}]}'],
     });
-    expect((await say(gateway, 'mine', 'a\0b\ud800')).text).toBe('x\0\ud800y');
+    expect((await say(gateway, 'mine', 'a\0b\ud800')).text).toBe('x\ufffd\ufffdy');
     await say(gateway, 'mine', 'two');
     expect(seen()).toEqual(['system: Be brief.', 'user: a\ufffdb\ufffd', 'assistant: x\ufffd\ufffdy', 'user: two']);
   });

@@ -357,17 +357,10 @@ describe('the session of a run', () => {
     expect(sessions).toEqual([
       { agent: 'clerk', platform: 'cron', principal: job.uid, name, last_seq: '2', ended: true },
     ]);
-    expect(await state.rows('select seq, agent, data from items order by seq')).toEqual([
-      {
-        seq: '1',
-        agent: 'clerk',
-        data: { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'good morning' }] },
-      },
-      {
-        seq: '2',
-        agent: 'clerk',
-        data: { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'good morning' }] },
-      },
+    const items = `select seq, agent, data ->> 'role' as role, data #>> '{content,0,text}' as said from items order by seq`;
+    expect(await state.rows(items)).toEqual([
+      { seq: '1', agent: 'clerk', role: 'user', said: 'good morning' },
+      { seq: '2', agent: 'clerk', role: 'assistant', said: 'good morning' },
     ]);
   });
 

@@ -1,0 +1,379 @@
+-- Runs of the API: turns that may be repeated, background runs, responses, events and approvals.
+
+drop function begin_turn(uuid, text, uuid, text, text, bigint, bigint, text, text, text, text, text, text, uuid, uuid, jsonb,
+  boolean, integer, integer);
+drop function continue_turn(uuid, uuid, integer);
+drop function finish_turn(uuid, uuid, integer, text, text, jsonb, jsonb, text, text, text);
+drop index runs_by_agent;
+
+alter table sessions
+  add column title text not null default '',
+  -- The session that this one was forked from.
+  add column parent_id uuid;
+create index sessions_by_principal on sessions (principal, last_active_at desc, id) where platform = 'api';
+create index sessions_by_use on sessions (agent, last_active_at);
+
+alter table runs
+  -- What was said and done, as items; of a run with a session they are in `items` too.
+  add column output jsonb,
+  add column finish_reason text,
+  -- By the prices of the Agent at that time.
+  add column cost numeric,
+  add column currency text,
+  add column response_id uuid;
+create index runs_by_principal on runs (principal, created_at desc, id) where trigger = 'api';
+create index runs_by_session on runs (session_id, created_at desc) where session_id is not null;
+
+-- What POST /v1/responses made. It belongs to its agent and principal alone. last_seq: the newest item of the session when
+-- it was complete; deleting hides it and keeps what later ones need.
+create table responses (
+  id uuid primary key,
+  agent text not null,
+  principal text not null,
+  session_id uuid not null references sessions (id) on delete cascade,
+  run_id uuid not null,
+  previous_id uuid,
+  last_seq bigint,
+  -- The fields of the request that the response repeats.
+  request jsonb not null,
+  created_at timestamptz not null default talaria_now(),
+  deleted_at timestamptz
+);
+create index responses_by_session on responses (session_id);
+
+-- What happened in a run, in order, while its worker held it. The end of the run is not here: its row tells it.
+create table run_events (
+  run_id uuid not null references runs (id) on delete cascade,
+  seq bigint not null,
+  agent text not null,
+  type text not null,
+  data jsonb not null,
+  created_at timestamptz not null default talaria_now(),
+  primary key (run_id, seq)
+);
+
+-- Calls of tools that wait, or waited, for a person.
+create table approvals (
+  run_id uuid not null references runs (id) on delete cascade,
+  call_id text not null,
+  agent text not null,
+  tool text not null,
+  arguments text not null,
+  status text not null check (status in ('pending', 'approved', 'denied', 'expired')),
+  asked_at timestamptz not null default talaria_now(),
+  decided_at timestamptz,
+  -- The principal that decided.
+  decided_by text not null default '',
+  primary key (run_id, call_id)
+);
+
+-- One row per Idempotency-Key of a principal: what its first request did, for a day.
+create table idempotency_keys (
+  principal text not null,
+  key text not null,
+  agent text not null,
+  -- Over path, routing headers and raw body.
+  hash text not null,
+  run_id uuid,
+  session_id uuid,
+  created_at timestamptz not null default talaria_now(),
+  primary key (principal, key)
+);
+create index idempotency_keys_by_age on idempotency_keys (created_at);
+
+-- Takes an Idempotency-Key. Null: it is the caller's now. Else the row of the one who has it.
+create function take_idempotency_key(
+  for_principal text, wanted_key text, for_agent text, request_hash text, for_run uuid, for_session uuid
+) returns idempotency_keys language plpgsql as $$
+declare
+  taken idempotency_keys%rowtype;
+begin
+  loop
+    insert into idempotency_keys (principal, key, agent, hash, run_id, session_id)
+    values (for_principal, wanted_key, for_agent, request_hash, for_run, for_session)
+    on conflict do nothing;
+    if found then
+      return null;
+    end if;
+    delete from idempotency_keys k
+    where k.principal = for_principal and k.key = wanted_key and k.created_at < talaria_now() - interval '24 hours';
+    if not found then
+      select * into taken from idempotency_keys k where k.principal = for_principal and k.key = wanted_key;
+      if found then
+        return taken;
+      end if;
+    end if;
+  end loop;
+end
+$$;
+
+-- Begins one run. session_kind says which session it belongs to:
+--   id      the live API session `wanted_session` of this principal
+--   name    this principal's live API session of that name, made when there is none
+--   key     the live session of a chat, made when there is none
+--   new     a session without a name, made now
+--   none    no session
+-- A session that was idle for idle_seconds ends and, where it may be made, is made anew. With at_seq the run goes on from
+-- that item: when the session is further, or at work, it is forked there, and the run belongs to the fork.
+-- outcome:
+--   started      the run is active, `history` is what was said before
+--   queued       another run is active, or the run is for a worker in the background
+--   busy         another run is active and the policy is Reject, or too many wait already
+--   other_agent  the session belongs to `session_agent`; nothing was written
+--   missing      no live session of this id and principal
+--   twin         the Idempotency-Key belongs to `first_run`, of `session_agent`; nothing was written
+--   conflict     the Idempotency-Key belongs to another request; nothing was written
+-- A run of an open request is committed asynchronously: a begin that a crash of the database loses is a turn whose finish
+-- then fails. What was promised to happen later, or once, is durable.
+create function begin_run(
+  session_kind text,
+  wanted_session uuid,
+  wanted_name text,
+  fresh_session uuid,
+  run_agent text,
+  run_agent_uid text,
+  run_generation bigint,
+  run_sequence bigint,
+  run_route text,
+  run_rule text,
+  run_trigger text,
+  run_principal text,
+  chat_platform text,
+  chat_account text,
+  chat_kind text,
+  chat text,
+  chat_thread text,
+  chat_user text,
+  new_run uuid,
+  run_worker uuid,
+  run_input jsonb,
+  run_foreground boolean,
+  policy text,
+  most_waiting integer,
+  most_history integer,
+  idle_seconds integer,
+  idempotency_key text,
+  request_hash text,
+  at_seq bigint,
+  new_response uuid,
+  previous_response uuid,
+  response_request jsonb
+) returns table (outcome text, found_session uuid, session_agent text, history jsonb, first_run uuid) language plpgsql as $$
+declare
+  session sessions%rowtype;
+  taken idempotency_keys%rowtype;
+  is_active boolean := false;
+  waiting integer := 0;
+  waits boolean;
+begin
+  if run_foreground and idempotency_key = '' then
+    perform set_config('synchronous_commit', 'off', true);
+  end if;
+
+  if idempotency_key <> '' then
+    taken := take_idempotency_key(run_principal, idempotency_key, run_agent, request_hash, new_run, null);
+    if taken.principal is not null then
+      return query select case when taken.hash = request_hash then 'twin' else 'conflict' end, taken.session_id, taken.agent,
+        null::jsonb, taken.run_id;
+      return;
+    end if;
+  end if;
+
+  if session_kind <> 'none' then
+    loop
+      session := null;
+      if session_kind = 'id' then
+        select * into session from sessions s
+        where s.id = wanted_session and s.principal = run_principal and s.platform = 'api' and s.ended_at is null
+        for update;
+      elsif session_kind = 'name' then
+        select * into session from sessions s
+        where s.principal = run_principal and s.name = wanted_name and s.platform = 'api' and s.name <> ''
+          and s.ended_at is null
+        for update;
+      elsif session_kind = 'key' then
+        select * into session from sessions s
+        where s.agent = run_agent and s.platform = chat_platform and s.account = chat_account and s.chat_type = chat_kind
+          and s.chat_id = chat and s.thread_id = chat_thread and s.user_id = chat_user and s.principal = run_principal
+          and s.name = '' and s.ended_at is null
+        for update;
+      end if;
+      if session.id is not null and idle_seconds is not null and session.agent = run_agent
+        and session.last_active_at < talaria_now() - make_interval(secs => idle_seconds)
+        and not exists (
+          select from runs r
+          where r.session_id = session.id and r.status in ('queued', 'running', 'waiting_for_approval', 'stopping'))
+      then
+        update sessions s set ended_at = talaria_now() where s.id = session.id;
+        session := null;
+      end if;
+      exit when session.id is not null or session_kind = 'id';
+      insert into sessions (id, agent, agent_uid, platform, account, chat_type, chat_id, thread_id, user_id, principal, name)
+      values (fresh_session, run_agent, run_agent_uid, chat_platform, chat_account, chat_kind, chat, chat_thread, chat_user,
+        run_principal, case session_kind when 'name' then wanted_name else '' end)
+      on conflict do nothing
+      returning * into session;
+      exit when session.id is not null;
+    end loop;
+
+    if session.id is null or session.agent <> run_agent then
+      if idempotency_key <> '' then
+        delete from idempotency_keys k where k.principal = run_principal and k.key = idempotency_key;
+      end if;
+      return query select case when session.id is null then 'missing' else 'other_agent' end, session.id,
+        coalesce(session.agent, ''), null::jsonb, null::uuid;
+      return;
+    end if;
+
+    -- Two questions, each with the very predicate of its partial index.
+    is_active := exists (
+      select from runs r
+      where r.session_id = session.id and r.status in ('running', 'waiting_for_approval', 'stopping')
+    );
+    waiting := (select count(*) from runs r where r.session_id = session.id and r.status = 'queued');
+
+    if at_seq is not null and (is_active or waiting > 0 or session.last_seq <> at_seq) then
+      session := fork_session(session.id, at_seq, fresh_session);
+      is_active := false;
+      waiting := 0;
+    end if;
+
+    if (is_active or waiting > 0) and policy = 'Interrupt' then
+      update runs r
+      set status = 'cancelled', finished_at = talaria_now(), error_code = 'run_interrupted',
+        error_message = 'a newer message of its session took its place'
+      where r.session_id = session.id and r.status = 'queued';
+      update runs r
+      set status = 'stopping', stop_by = talaria_now() + interval '1 minute', error_code = 'run_interrupted',
+        error_message = 'a newer message of its session interrupted it'
+      where r.session_id = session.id and r.status in ('running', 'waiting_for_approval');
+    elsif (is_active or waiting > 0) and (policy = 'Reject' or waiting >= most_waiting) then
+      if idempotency_key <> '' then
+        delete from idempotency_keys k where k.principal = run_principal and k.key = idempotency_key;
+      end if;
+      return query select 'busy', session.id, session.agent, null::jsonb, null::uuid;
+      return;
+    end if;
+  end if;
+
+  waits := is_active or waiting > 0 or not run_foreground;
+  insert into runs (id, agent, agent_uid, agent_generation, sequence, route, rule, session_id, trigger, principal, status,
+    foreground, input, attempt, effects_started, worker, started_at, response_id)
+  values (new_run, run_agent, run_agent_uid, run_generation, run_sequence, run_route, run_rule, session.id, run_trigger,
+    run_principal, case when waits then 'queued' else 'running' end, run_foreground, run_input,
+    case when run_foreground then 1 else 0 end, run_foreground, case when run_foreground then run_worker end,
+    case when waits then null else talaria_now() end, new_response);
+  if new_response is not null then
+    insert into responses (id, agent, principal, session_id, run_id, previous_id, request)
+    values (new_response, run_agent, run_principal, session.id, new_run, previous_response, response_request);
+  end if;
+
+  return query select case when waits then 'queued' else 'started' end, session.id, run_agent,
+    case when waits or session.id is null then null else session_history(session.id, most_history) end, null::uuid;
+end
+$$;
+
+-- A new session with what the old one said up to `up_to`, of the same agent and principal. The old one is not changed.
+create function fork_session(old uuid, up_to bigint, fresh uuid) returns sessions language plpgsql as $$
+declare
+  made sessions%rowtype;
+begin
+  insert into sessions (id, agent, agent_uid, platform, account, chat_type, chat_id, thread_id, user_id, principal, title,
+    parent_id, last_seq)
+  select fresh, s.agent, s.agent_uid, 'api', s.account, s.chat_type, s.chat_id, s.thread_id, s.user_id, s.principal, s.title,
+    s.id, least(up_to, s.last_seq)
+  from sessions s where s.id = old
+  returning * into made;
+  insert into items (session_id, seq, agent, run_id, type, data, created_at)
+  select fresh, i.seq, i.agent, i.run_id, i.type, i.data, i.created_at
+  from items i where i.session_id = old and i.seq <= up_to;
+  return made;
+end
+$$;
+
+-- Starts a queued run of this worker when no other run of its session is active and none has waited longer.
+-- outcome: started, queued (not yet) or gone (it was cancelled).
+create function continue_run(waiting_run uuid, run_worker uuid, most_history integer)
+returns table (outcome text, history jsonb) language plpgsql as $$
+declare
+  run runs%rowtype;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  select * into run from runs r where r.id = waiting_run;
+  perform 1 from sessions s where s.id = run.session_id for update;
+  select * into run from runs r where r.id = waiting_run and r.worker = run_worker and r.status = 'queued' for update;
+  if not found then
+    return query select 'gone', null::jsonb;
+    return;
+  end if;
+  if exists (
+    select from runs r
+    where r.session_id = run.session_id and r.status in ('running', 'waiting_for_approval', 'stopping')
+  ) or exists (
+    select from runs r
+    where r.session_id = run.session_id and r.status = 'queued' and (r.created_at, r.id) < (run.created_at, run.id)
+  ) then
+    return query select 'queued', null::jsonb;
+    return;
+  end if;
+  update runs r set status = 'running', started_at = talaria_now() where r.id = run.id;
+  return query select 'started', session_history(run.session_id, most_history);
+end
+$$;
+
+-- Ends a run: its outcome, and, when it has one, what was said, input first. Durable once it returns. Only the worker and
+-- attempt that run it may end it. True when the run now stands as this call wants it, also when an earlier call whose
+-- answer was lost did it; false when the run was taken from this worker.
+create function finish_turn(
+  ended_run uuid,
+  run_worker uuid,
+  run_attempt integer,
+  end_status text,
+  end_output jsonb,
+  end_reason text,
+  end_usage jsonb,
+  end_model text,
+  end_cost numeric,
+  end_currency text,
+  end_error_code text,
+  end_error_message text
+) returns boolean language plpgsql as $$
+declare
+  run runs%rowtype;
+  said jsonb;
+  before bigint;
+begin
+  update runs r
+  set status = end_status, output = end_output, finish_reason = end_reason, usage = end_usage, model = end_model,
+    cost = end_cost, currency = end_currency, finished_at = talaria_now(),
+    error_code = case when end_status = 'completed' then null else coalesce(r.error_code, end_error_code) end,
+    error_message = case when end_status = 'completed' then null else coalesce(r.error_message, end_error_message) end
+  where r.id = ended_run and r.worker = run_worker and r.attempt = run_attempt
+    and (r.status in ('running', 'waiting_for_approval', 'stopping')
+      or (r.status = 'queued' and end_status = 'cancelled'))
+  returning * into run;
+  if not found then
+    return exists (
+      select 1 from runs r
+      where r.id = ended_run and r.worker = run_worker and r.attempt = run_attempt and r.status = end_status
+    );
+  end if;
+  if end_output is null or run.session_id is null then
+    return true;
+  end if;
+  said := (run.input -> 'items') || end_output;
+  update sessions s
+  set last_seq = s.last_seq + jsonb_array_length(said), last_active_at = talaria_now()
+  where s.id = run.session_id
+  returning s.last_seq - jsonb_array_length(said) into before;
+  if found then
+    insert into items (session_id, seq, agent, run_id, type, data)
+    select run.session_id, before + item.ordinality, run.agent, run.id, item.value ->> 'type', item.value
+    from jsonb_array_elements(said) with ordinality as item;
+    if run.response_id is not null then
+      update responses p set last_seq = before + jsonb_array_length(said) where p.id = run.response_id;
+    end if;
+  end if;
+  return true;
+end
+$$;
