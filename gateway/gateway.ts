@@ -146,6 +146,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       addModels(app, admit);
       addChatCompletions(app, {
         ...admit,
+        database,
         stateless: createStatelessTurns({ database, isStateAvailable, runTurn }),
         stored,
         isRetired,

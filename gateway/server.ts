@@ -62,6 +62,7 @@ export function createServer(options: ServerOptions): Server {
   });
   app.decorateRequest('admission', null);
   app.decorateRequest('errorCode', '');
+  app.decorateRequest('rawBody', null);
   app.decorateRequest('facts');
   // Its fields are all named in this file and hold no secret; redaction would cost as much as the rest of the line.
   const access = options.log.child({}, { redact: [] });
@@ -132,8 +133,9 @@ function answerCors(request: FastifyRequest, reply: FastifyReply, { corsOrigins 
 
 function acceptJsonOnly(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     try {
+      if (request.headers['idempotency-key'] !== undefined) request.rawBody = body as Buffer;
       done(null, parseStrictJson(body as Buffer));
     } catch (error) {
       done(error as Error);

@@ -35,5 +35,6 @@ const exposed = [
   ...talariaRequestHeaders.filter((name) => name.startsWith('x-hermes-')),
   'x-request-id',
   'x-should-retry',
+  'idempotency-replayed',
   'retry-after',
 ].join(', ');

@@ -1,7 +1,7 @@
-import { TalariaError } from '../../core/lib/errors.ts';
 import { newId } from '../../core/lib/id.ts';
 import { type Resolution, type ResolveQuery, resolve } from '../../core/route/resolve.ts';
 import type { Database } from '../db/pool.ts';
+import { idempotencyConflict } from '../runs/idempotency.ts';
 import type { WorkerLease } from '../runs/lease.ts';
 import { type FoundSession, findSession, readSessionRef, type SessionRef } from '../sessions/find.ts';
 import { decideSticky } from '../sessions/sticky.ts';
@@ -91,15 +91,6 @@ function settle(begun: BegunTurn, resolution: Resolution): Begun | undefined {
     default:
       return undefined;
   }
-}
-
-/** The refusal of a request whose Idempotency-Key belongs to another one. */
-export function idempotencyConflict(): TalariaError {
-  return new TalariaError(
-    'idempotency_conflict',
-    'This Idempotency-Key came before with another path, body or routing header. Send a new key with a new request.',
-    { param: 'idempotency-key' },
-  );
 }
 
 function turnToBegin(

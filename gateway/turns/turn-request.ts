@@ -3,6 +3,7 @@ import type { FunctionTool, TurnParameters } from '../agent/models/port.ts';
 import type { RunTurn } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
+import type { Idempotency } from '../runs/idempotency.ts';
 import type { WorkerLease } from '../runs/lease.ts';
 import type { Item } from '../sessions/items.ts';
 import type { SessionOwners } from '../sessions/owners.ts';
@@ -57,8 +58,8 @@ export interface TurnRequest extends TurnContent {
   readonly session: SessionChoice;
   /** Default: `api`. */
   readonly trigger?: 'api' | 'chat' | undefined;
-  /** Makes a repeated request give what the first one did. `hash` is over everything that the request says. */
-  readonly idempotency?: { readonly key: string; readonly hash: string } | undefined;
+  /** Makes a repeated request give what the first one did. */
+  readonly idempotency?: Idempotency | undefined;
   /** Makes a response of the run. */
   readonly response?: NewResponse | undefined;
 }

@@ -107,6 +107,14 @@ begin
 end
 $$;
 
+-- Makes the key of a run that never started free again: only what began is repeated.
+create function release_idempotency_key(run runs) returns boolean language sql as $$
+  with released as (
+    delete from idempotency_keys k where k.principal = run.principal and k.run_id = run.id returning 1
+  )
+  select exists (select from released)
+$$;
+
 -- Begins one run. session_kind says which session it belongs to:
 --   id      the live API session `wanted_session` of this principal
 --   name    this principal's live API session of that name, made when there is none
@@ -239,10 +247,14 @@ begin
     end if;
 
     if (is_active or waiting > 0) and policy = 'Interrupt' then
-      update runs r
-      set status = 'cancelled', finished_at = talaria_now(), error_code = 'run_interrupted',
-        error_message = 'a newer message of its session took its place'
-      where r.session_id = session.id and r.status = 'queued';
+      with cancelled as (
+        update runs r
+        set status = 'cancelled', finished_at = talaria_now(), error_code = 'run_interrupted',
+          error_message = 'a newer message of its session took its place'
+        where r.session_id = session.id and r.status = 'queued'
+        returning r.*
+      )
+      select count(release_idempotency_key(cancelled)) into waiting from cancelled;
       update runs r
       set status = 'stopping', stop_by = talaria_now() + interval '1 minute', error_code = 'run_interrupted',
         error_message = 'a newer message of its session interrupted it'
@@ -357,6 +369,9 @@ begin
       select 1 from runs r
       where r.id = ended_run and r.worker = run_worker and r.attempt = run_attempt and r.status = end_status
     );
+  end if;
+  if run.started_at is null then
+    perform release_idempotency_key(run);
   end if;
   if end_output is null or run.session_id is null then
     return true;

@@ -147,9 +147,9 @@ describe('a body', () => {
     },
   );
 
-  it('with Idempotency-Key is refused rather than run without its promise', async () => {
+  it('with Idempotency-Key is refused rather than run without its promise while the database is away', async () => {
     const answer = await ask(gateway.url, { key: 'k', headers: { 'idempotency-key': 'x' } });
-    expect(answer).toMatchObject({ status: 400, code: 'unsupported_field' });
+    expect(answer).toMatchObject({ status: 503, code: 'state_unavailable' });
   });
 });
 

@@ -1,0 +1,101 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { TalariaError } from '../../core/lib/errors.ts';
+import { toWire } from '../../core/lib/id.ts';
+import { envelope, secretHeaders } from '../../core/route/envelope.ts';
+import type { Resolution, ResolveQuery } from '../../core/route/resolve.ts';
+import { encodeHeaderValue, readTalariaHeaders, type TalariaHeaders } from './headers.ts';
+import { admissionOf } from './request.ts';
+
+/** The `X-Talaria-...` headers of a request for a turn. Throws `invalid_header` or `unsupported_field`. */
+export function readTurnHeaders(request: FastifyRequest): TalariaHeaders {
+  const headers = readTalariaHeaders(request.raw.rawHeaders);
+  refuseSessionKey(headers);
+  return headers;
+}
+
+/** What a request says about itself, beside its headers. */
+export interface TurnFacts {
+  readonly headers: TalariaHeaders;
+  /** '' when the request names none. */
+  readonly model: string;
+  /** The newest text of the user. */
+  readonly text: string;
+  /** Unix milliseconds. */
+  readonly receivedAt: number;
+  readonly isRetired: (name: string) => boolean;
+  readonly idempotencyKey?: string | undefined;
+}
+
+/** The message that is to be routed, and who sends it. */
+export function toQuery(request: FastifyRequest, facts: TurnFacts): ResolveQuery {
+  const { principal } = admissionOf(request);
+  const { headers, model, text, receivedAt, isRetired, idempotencyKey } = facts;
+  return {
+    envelope: envelope({
+      chatId: headers.chatId,
+      threadId: headers.threadId,
+      userId: headers.userId,
+      apiKey: principal.keyName ?? '',
+      model,
+      headers: routableHeaders(request),
+      text,
+      receivedAt,
+    }),
+    principal,
+    isRetired,
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+  };
+}
+
+/** Who answers, and where it is kept. Ids are UUIDs, '' or absent where there is none. */
+export interface AnsweredBy {
+  readonly resolution: Pick<Resolution, 'agentName' | 'route' | 'rule'>;
+  readonly session?: string | undefined;
+  readonly run?: string | undefined;
+}
+
+/** Tells the client, and the log, who answers and why. */
+export function describeTurn(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { resolution, session = '', run = '' }: AnsweredBy,
+  headers: TalariaHeaders,
+): void {
+  const { agentName, route, rule } = resolution;
+  reply.header('x-talaria-agent', agentName);
+  if (route) reply.header('x-talaria-route', `${route}/${rule}`);
+  const sessionId = session === '' ? undefined : toWire('ses', session);
+  const runId = run === '' ? undefined : toWire('run', run);
+  if (sessionId) reply.header('x-talaria-session-id', sessionId);
+  if (runId) reply.header('x-talaria-run-id', runId);
+  for (const [name, value] of headers.aliases) {
+    reply.header(name, name === 'x-hermes-session-id' && sessionId ? sessionId : encodeHeaderValue(value));
+  }
+  Object.assign(request.facts, { agent: agentName, route, rule, session: sessionId, run: runId });
+}
+
+/** Aborts when the connection closes before the answer is out. */
+export function signalOfClient(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) controller.abort();
+  });
+  return controller.signal;
+}
+
+/** Every header that a Route may see. */
+function routableHeaders(request: FastifyRequest): Record<string, string> {
+  const headers = { ...request.headers };
+  for (const name of secretHeaders) delete headers[name];
+  return headers as Record<string, string>;
+}
+
+/** It scopes an agent's memory. Taken without one, it would promise that a scope is kept which is not there. */
+function refuseSessionKey({ sessionKey, aliases }: TalariaHeaders): void {
+  if (sessionKey === '') return;
+  const param = aliases.some(([name]) => name === 'x-hermes-session-key')
+    ? 'x-hermes-session-key'
+    : 'x-talaria-session-key';
+  const message = `Header ${param} scopes an agent's memory, which this gateway does not have yet. Leave it out.`;
+  throw new TalariaError('unsupported_field', message, { param });
+}

@@ -1,0 +1,95 @@
+import { TalariaError } from '../../core/lib/errors.ts';
+import { sleep } from '../../core/lib/sleep.ts';
+import { mayCall, type Principal } from '../../core/route/principal.ts';
+import type { Database } from '../db/pool.ts';
+import { hasEnded, readRun, type StoredRun } from './read-run.ts';
+
+/** The Idempotency-Key of a request with a hash over everything that the request says. */
+export interface Idempotency {
+  readonly key: string;
+  readonly hash: string;
+}
+
+/** What a key has made. Ids are UUIDs. */
+export interface RepeatedKey {
+  readonly agent: string;
+  readonly run: string | undefined;
+  readonly session: string | undefined;
+}
+
+/**
+ * What this principal's key has made within a day, which comes before today's routing; undefined when it is new. Throws
+ * `idempotency_conflict` when it came with another request, `agent_forbidden` when the principal may not call the agent of
+ * then any more.
+ */
+export async function findRepeated(
+  database: Database,
+  principal: Principal,
+  { key, hash }: Idempotency,
+): Promise<RepeatedKey | undefined> {
+  const { rows } = await database.prepared<KeyRow>(
+    'find-idempotency-key',
+    `select agent, hash, run_id, session_id from idempotency_keys
+     where principal = $1 and key = $2 and created_at > talaria_now() - interval '24 hours'`,
+    [principal.id, key],
+  );
+  const row = rows[0];
+  if (row === undefined) return undefined;
+  if (row.hash !== hash) throw idempotencyConflict();
+  if (!mayCall(principal, row.agent)) throw leftTheSet();
+  return { agent: row.agent, run: row.run_id ?? undefined, session: row.session_id ?? undefined };
+}
+
+/** The refusal of a request whose Idempotency-Key belongs to another one. */
+export function idempotencyConflict(): TalariaError {
+  return new TalariaError(
+    'idempotency_conflict',
+    'This Idempotency-Key came before with another path, body or routing header. Send a new key with a new request.',
+    { param: 'idempotency-key' },
+  );
+}
+
+/**
+ * The run of a repeated request once it has ended, for which it waits at most 30 s. Throws `idempotency_in_progress`, or
+ * `run_not_found` when the run was deleted since.
+ */
+export async function awaitRepeated(
+  database: Database,
+  principal: Principal,
+  run: string,
+  clientSignal: AbortSignal,
+): Promise<StoredRun> {
+  const patience = AbortSignal.any([clientSignal, AbortSignal.timeout(patienceMs)]);
+  for (;;) {
+    const stored = await readRun(database, principal, run);
+    if (stored === undefined) throw new TalariaError('run_not_found', 'The run of this Idempotency-Key was deleted.');
+    if (hasEnded(stored)) return stored;
+    clientSignal.throwIfAborted();
+    if (patience.aborted) throw inProgress();
+    await sleep(lookEveryMs, patience);
+  }
+}
+
+const patienceMs = 30_000;
+const lookEveryMs = 250;
+
+interface KeyRow {
+  readonly agent: string;
+  readonly hash: string;
+  readonly run_id: string | null;
+  readonly session_id: string | null;
+}
+
+function leftTheSet(): TalariaError {
+  return new TalariaError(
+    'agent_forbidden',
+    'The first request with this Idempotency-Key ran as an Agent that this key may not call any more.',
+  );
+}
+
+function inProgress(): TalariaError {
+  return new TalariaError(
+    'idempotency_in_progress',
+    'The first request with this Idempotency-Key is still at work. Send it again shortly; nothing is run twice.',
+  );
+}
