@@ -1,6 +1,7 @@
 import type { Clock } from '../core/lib/clock.ts';
 import type { Logger } from '../core/lib/log.ts';
 import { sleep } from '../core/lib/sleep.ts';
+import { createTokens } from './admit/tokens/tokens.ts';
 import { createModels } from './agent/models/models.ts';
 import { createTurnRunner } from './agent/turn.ts';
 import { createBackground } from './background.ts';
@@ -126,7 +127,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     settled ||= state.isAvailable() === false || lease.current() !== undefined;
     return settled;
   };
-  const admit = { tables, keyless: standalone };
+  const tokens = createTokens({ issuers: config.auth.issuers, clock, log });
+  const admit = { tables, keyless: standalone, tokens };
   const server = createServer({
     listen: options.listen,
     standalone,

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { issuersSchema } from './issuers.ts';
 
 const allowList = z.strictObject({
   /** Networks (`10.0.0.0/8`) and host names that may be reached although the default refuses them. */
@@ -11,6 +12,7 @@ const allowList = z.strictObject({
 });
 
 const gatewayConfigSchema = z.strictObject({
+  auth: z.strictObject({ issuers: issuersSchema }).prefault({}),
   cors: z
     .strictObject({
       /** Origins of web pages that may call the API, such as `https://chat.example.com`; `*` allows every one. */

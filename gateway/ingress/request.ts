@@ -1,13 +1,16 @@
 import type { FastifyRequest, preHandlerHookHandler } from 'fastify';
 import { TalariaError } from '../../core/lib/errors.ts';
 import type { Principal } from '../../core/route/principal.ts';
-import { authenticate, requireAdmin } from '../admit/auth.ts';
+import { type AuthOptions, authenticate, requireAdmin, tokenToVerify } from '../admit/auth.ts';
+import type { TokenBearer } from '../admit/tokens/tokens.ts';
 import type { Table, TableHolder } from '../config/table.ts';
 
 /** What a request keeps from its start to its end: the one table it acts on and who calls. */
 export interface Admission {
   readonly table: Table;
   readonly principal: Principal;
+  /** What the caller's token says; empty for every other caller. */
+  readonly claims: TokenBearer['claims'];
 }
 
 declare module 'fastify' {
@@ -21,9 +24,8 @@ declare module 'fastify' {
   }
 }
 
-export interface AdmitOptions {
+export interface AdmitOptions extends AuthOptions {
   readonly tables: TableHolder;
-  readonly keyless: boolean;
 }
 
 /** A hook for routes that need a key: takes the table once and authenticates before the body is read. */
@@ -37,13 +39,26 @@ export function admitBy(options: AdmitOptions, role: 'client' | 'admin' = 'clien
       );
     }
     reply.header('x-talaria-revision', table.revision);
-    const principal = authenticate(request.headers.authorization, table, options);
-    if (role === 'admin') requireAdmin(principal);
-    request.admission = { table, principal };
-    request.facts.principal = principal.id;
+    const enter = ({ principal, claims }: TokenBearer) => {
+      if (role === 'admin') requireAdmin(principal);
+      request.admission = { table, principal, claims };
+      request.facts.principal = principal.id;
+    };
+    const { authorization } = request.headers;
+    const unverified = tokenToVerify(authorization, table, options);
+    if (unverified) {
+      unverified.tokens
+        .verify(unverified.token)
+        .then(enter)
+        .then(() => done(), done);
+      return;
+    }
+    enter({ principal: authenticate(authorization, table, options), claims: noClaims });
     done();
   };
 }
+
+const noClaims: TokenBearer['claims'] = {};
 
 /** The admission of a request whose route has the `admitBy` hook. */
 export function admissionOf(request: FastifyRequest): Admission {

@@ -28,7 +28,7 @@ export interface TurnFacts {
 
 /** The message that is to be routed, and who sends it. */
 export function toQuery(request: FastifyRequest, facts: TurnFacts): ResolveQuery {
-  const { principal } = admissionOf(request);
+  const { principal, claims } = admissionOf(request);
   const { headers, model, text, receivedAt, isRetired, idempotencyKey } = facts;
   return {
     envelope: envelope({
@@ -38,6 +38,7 @@ export function toQuery(request: FastifyRequest, facts: TurnFacts): ResolveQuery
       apiKey: principal.keyName ?? '',
       model,
       headers: routableHeaders(request),
+      claims,
       text,
       receivedAt,
     }),

@@ -19,6 +19,24 @@ limits: { openRequests: 5, drainSeconds: 0 }`;
     });
   });
 
+  it('takes issuers of tokens, which may call no agent unless it says so', () => {
+    const text = `
+auth:
+  issuers:
+    - { issuer: https://login.example.com/, audiences: [talaria] }
+    - issuer: kubernetes/serviceaccount
+      audiences: [talaria, other]
+      jwksURL: https://kubernetes.default.svc/openid/v1/jwks
+      agents: ["*", triage, a.b]
+      agentsClaim: https://example.com/agents
+      role: admin
+      caFile: /etc/ca.crt
+      tokenFile: /etc/token`;
+    const [plain, full] = parseGatewayConfig(text, 'gateway.yaml').auth.issuers;
+    expect(plain).toEqual({ issuer: 'https://login.example.com/', audiences: ['talaria'], agents: [], role: 'client' });
+    expect(full).toMatchObject({ agents: ['*', 'triage', 'a.b'], role: 'admin', tokenFile: '/etc/token' });
+  });
+
   it.each([
     ['corss: {}', /gateway\.yaml: the file: .*corss/],
     ['cors: { origin: [] }', /cors: .*origin/],
@@ -29,6 +47,23 @@ limits: { openRequests: 5, drainSeconds: 0 }`;
     ['egress: { models: { allow: ["http://x"] } }', /egress\.models\.allow\.0/],
     ['limits: { openRequests: 0 }', /limits\.openRequests/],
     ['limits: { drainSeconds: 1.5 }', /limits\.drainSeconds/],
+    ['auth: { issuer: [] }', /auth: .*issuer/],
+    ['auth: { issuers: [{ audiences: [t] }] }', /auth\.issuers\.0\.issuer/],
+    ['auth: { issuers: [{ issuer: https://a.example }] }', /auth\.issuers\.0\.audiences/],
+    ['auth: { issuers: [{ issuer: https://a.example, audiences: [] }] }', /auth\.issuers\.0\.audiences/],
+    ['auth: { issuers: [{ issuer: https://a.example, audiences: [t], agent: [a] }] }', /auth\.issuers\.0: .*agent/],
+    ['auth: { issuers: [{ issuer: https://a.example, audiences: [t], agents: [A] }] }', /agents\.0: is neither/],
+    ['auth: { issuers: [{ issuer: https://a.example, audiences: [t], role: root }] }', /role/],
+    ['auth: { issuers: [{ issuer: "a|b", audiences: [t], jwksURL: https://a.example }] }', /issuer: only visible/],
+    ['auth: { issuers: [{ issuer: http://a.example, audiences: [t] }] }', /issuer: without jwksURL, an https URL/],
+    ['auth: { issuers: [{ issuer: a, audiences: [t], jwksURL: http://10.0.0.1/keys }] }', /jwksURL: an https URL/],
+    ['auth: { issuers: [{ issuer: a, audiences: [t], jwksURL: https://u:p@a.example }] }', /jwksURL: an https URL/],
+    ['auth: { issuers: [{ issuer: https://a.example, audiences: [t], tokenFile: /t }] }', /tokenFile: needs jwksURL/],
+    ['auth: { issuers: [{ issuer: https://a.example, audiences: [t], caFile: ca.crt }] }', /caFile: an absolute path/],
+    [
+      'auth: { issuers: [{ issuer: https://a.example, audiences: [t] }, { issuer: https://a.example, audiences: [u] }] }',
+      /auth\.issuers: an issuer stands there twice/,
+    ],
     ['- a', /the file/],
     ['a: [', /gateway\.yaml: /],
     ['limits: {}\nlimits: {}', /unique/],
