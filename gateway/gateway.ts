@@ -13,6 +13,7 @@ import { createState } from './db/state.ts';
 import { createEgressPolicy } from './egress.ts';
 import { addExplain } from './ingress/admin/explain.ts';
 import { addSnapshot } from './ingress/admin/snapshot.ts';
+import { addCapabilities } from './ingress/capabilities.ts';
 import { addChatCompletions } from './ingress/chat-completions.ts';
 import { addHealth } from './ingress/health.ts';
 import { addModels } from './ingress/models.ts';
@@ -137,6 +138,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     metrics,
     log,
     routes: (app) => {
+      addCapabilities(app, admit);
       addHealth(app, {
         tables,
         isDraining: () => draining,

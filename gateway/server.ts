@@ -127,7 +127,7 @@ function answerCors(request: FastifyRequest, reply: FastifyReply, { corsOrigins 
   if (headers) reply.headers(headers);
   if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) return false;
   if (!headers) return false;
-  reply.headers(preflightHeaders).code(204).send();
+  reply.headers(preflightHeaders(request.headers['access-control-request-headers'])).code(204).send();
   return true;
 }
 

@@ -21,20 +21,34 @@ export function corsHeaders(
   return { 'access-control-allow-origin': origin, vary: 'Origin', 'access-control-expose-headers': exposed };
 }
 
-/** What a preflight is answered with beside `corsHeaders`. */
-export const preflightHeaders: Readonly<Record<string, string>> = {
-  'access-control-allow-methods': 'GET, POST, PATCH, DELETE',
-  'access-control-allow-headers': ['authorization', 'content-type', 'idempotency-key', ...talariaRequestHeaders].join(
-    ', ',
-  ),
-  'access-control-max-age': '600',
-};
+/**
+ * What a preflight is answered with beside `corsHeaders`. `requested` is its `Access-Control-Request-Headers`: every header
+ * is allowed, because a Route may match any, and the official SDKs send some that change with their version.
+ */
+export function preflightHeaders(requested: string | undefined): Readonly<Record<string, string>> {
+  const asked = requested !== undefined && headerNames.test(requested) ? `, ${requested}` : '';
+  return {
+    'access-control-allow-methods': 'GET, POST, PATCH, DELETE',
+    'access-control-allow-headers': `${usual}${asked}`,
+    'access-control-max-age': '600',
+  };
+}
+
+const headerNames = /^[\w!#$%&'*+.^`|~-]+( *, *[\w!#$%&'*+.^`|~-]+)*$/;
+
+const usual = ['authorization', 'content-type', 'idempotency-key', 'last-event-id', ...talariaRequestHeaders].join(
+  ', ',
+);
 
 const exposed = [
   ...talariaResponseHeaders,
   ...talariaRequestHeaders.filter((name) => name.startsWith('x-hermes-')),
+  ...['limit', 'remaining', 'reset'].flatMap((what) =>
+    ['requests', 'tokens'].map((unit) => `x-ratelimit-${what}-${unit}`),
+  ),
   'x-request-id',
   'x-should-retry',
   'idempotency-replayed',
   'retry-after',
+  'idempotent-replayed',
 ].join(', ');

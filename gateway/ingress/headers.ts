@@ -50,7 +50,8 @@ export function encodeHeaderValue(value: string): string {
 
 const none: TalariaHeaders = { chatId: '', userId: '', threadId: '', sessionId: '', sessionKey: '', aliases: [] };
 const known = new Set(talariaRequestHeaders);
-const maxCharacters = 256;
+/** Of a header's value, after it was decoded. */
+export const maxCharacters = 256;
 
 /** Decoded values by lower-case name, blank ones as ''; undefined when there is none, as in most requests. */
 function collect(rawHeaders: readonly string[]): ReadonlyMap<string, string> | undefined {

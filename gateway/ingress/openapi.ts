@@ -29,6 +29,7 @@ export function openApiDocument(): object {
       '/v1/models/{id}': {
         get: operation('One of them.', { parameters: [{ name: 'id', in: 'path', required: true, schema: text }] }),
       },
+      '/v1/capabilities': { get: operation('What this gateway offers.') },
       '/admin/v1/explain': { post: operation('Who would answer a message, and why.', { body: explainBodySchema }) },
       '/admin/v1/snapshot': { get: operation('What this replica serves.') },
       '/healthz': { get: open('The process answers.') },

@@ -230,13 +230,13 @@ describe('standalone mode', () => {
 
 describe('CORS', () => {
   const config = { cors: { origins: ['https://chat.example.com'] } };
-  const preflight = (origin: string) =>
+  const preflight = (origin: string, requested = 'x-talaria-chat-id') =>
     fetch(`${gateway.url}/v1/chat/completions`, {
       method: 'OPTIONS',
       headers: {
         origin,
         'access-control-request-method': 'POST',
-        'access-control-request-headers': 'x-talaria-chat-id',
+        'access-control-request-headers': requested,
       },
     });
 
@@ -261,11 +261,50 @@ describe('CORS', () => {
     expect(headers.get('access-control-allow-origin')).toBe('https://chat.example.com');
   });
 
-  it('gives another origin nothing', async () => {
+  it.each([
+    'https://evil.example.com',
+    'http://chat.example.com',
+    'https://chat.example.com:8443',
+    'https://chat.example.com.evil.example.com',
+    'https://CHAT.example.com',
+    'null',
+  ])('gives the origin %s nothing', async (origin) => {
     await start({ serves: served, config });
-    const response = await preflight('https://evil.example.com');
-    expect(response.headers.has('access-control-allow-origin')).toBe(false);
+    const response = await preflight(origin);
     expect(response.status).toBe(405);
+    const answers = [response, await get('/v1/models', { origin }), await get('/healthz', { origin })];
+    const names = answers.flatMap(({ headers }) => [...headers.keys()]);
+    expect(names.filter((name) => name.startsWith('access-control-'))).toEqual([]);
+  });
+
+  it('allows every header that a page asks for, since a Route may match any, and no nonsense', async () => {
+    await start({ serves: served, config });
+    const allowed = async (requested: string) => {
+      const response = await preflight('https://chat.example.com', requested);
+      return response.headers.get('access-control-allow-headers');
+    };
+    expect(await allowed('authorization,x-stainless-os, x-team')).toContain(', authorization,x-stainless-os, x-team');
+    expect(await allowed('x-team; x')).toMatch(/^authorization, content-type, idempotency-key, last-event-id, x-/);
+    expect(await allowed('x-team; x')).not.toContain('x-team');
+  });
+
+  it('allows the methods of all paths, and exposes every header of ours that an answer has', async () => {
+    await start({ serves: served, config });
+    const { endpoints } = (await (await get('/v1/capabilities', { authorization: 'Bearer k' })).json()) as {
+      readonly endpoints: readonly { readonly methods: readonly string[] }[];
+    };
+    const origin = 'https://chat.example.com';
+    const methods = (await preflight(origin)).headers.get('access-control-allow-methods')?.split(', ');
+    expect(methods).toEqual(expect.arrayContaining(endpoints.flatMap((endpoint) => endpoint.methods)));
+    const headers = { origin, 'x-hermes-chat-id': 'c' };
+    for (const answer of [await ask(gateway.url, { key: 'k', headers }), await ask(gateway.url, { headers })]) {
+      const exposed = answer.headers.get('access-control-expose-headers')?.split(', ');
+      const ours = [...answer.headers.keys()].filter((name) => name.startsWith('x-'));
+      expect(exposed).toEqual(expect.arrayContaining([...ours, 'x-request-id']));
+      expect(exposed).toEqual(
+        expect.arrayContaining(['retry-after', 'x-ratelimit-remaining-tokens', 'idempotent-replayed']),
+      );
+    }
   });
 });
 
@@ -378,6 +417,7 @@ it('the OpenAPI document describes every path and error code', async () => {
     '/metrics',
     '/openapi.json',
     '/readyz',
+    '/v1/capabilities',
     '/v1/chat/completions',
     '/v1/models',
     '/v1/models/{id}',
