@@ -90,6 +90,7 @@ it.each([
   ['a word where a number belongs', 'gateway.replicas=two', 'got string, want integer'],
   ['an unknown log level', 'logLevel=loud', 'value must be one of'],
   ['an origin with a path', 'gateway.config.cors.origins[0]=https://a/b', 'does not match pattern'],
+  ['an issuer without audiences', 'gateway.config.auth.issuers[0].issuer=https://a', "missing property 'audiences'"],
   ['no database at all', 'database.trial=false', 'set database.existingSecret to the name of a Secret'],
   ['two databases', 'database.existingSecret=mine', 'set database.trial to false to use it'],
 ])('%s in the values is refused', async (_title, setting, message) => {

@@ -1,8 +1,10 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { parseYaml } from '../../cli/yaml-documents.ts';
 import { verdict } from '../../crds/verdict.ts';
+import { parseGatewayConfig } from '../../gateway/config/config-file.ts';
 
 const root = path.join(import.meta.dirname, '../..');
 const pages = globSync(['*.md', 'docs/**/*.md', 'charts/**/*.md'], { cwd: root }).sort();
@@ -22,6 +24,7 @@ describe('documentation', () => {
     const folders = [
       '',
       'gateway/ingress/',
+      'gateway/admit/',
       'gateway/runs/',
       'gateway/schedule/',
       'gateway/delivery/',
@@ -42,6 +45,14 @@ describe('documentation', () => {
   it.each(pages)('every manifest of %s is accepted', async (page) => {
     const blocks = [...read(page).matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? '');
     for (const block of blocks) expect(await problemsOf(block)).toEqual([]);
+  });
+
+  it.each(pages)('every gateway configuration in chart values of %s is one that a gateway takes', (page) => {
+    const blocks = [...read(page).matchAll(/```yaml\n(gateway:\n[\s\S]*?)```/g)].map((match) => match[1] ?? '');
+    for (const block of blocks) {
+      const { gateway } = parse(block) as { gateway: { config: object } };
+      expect(parseGatewayConfig(stringify(gateway.config), page)).toMatchObject(gateway.config);
+    }
   });
 
   it.each(globSync('examples/**/*.yaml', { cwd: root }))('every manifest of %s is accepted', async (file) => {
