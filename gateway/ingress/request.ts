@@ -47,10 +47,11 @@ export function admitBy(options: AdmitOptions, role: 'client' | 'admin' = 'clien
     const { authorization } = request.headers;
     const unverified = tokenToVerify(authorization, table, options);
     if (unverified) {
+      // A handler would not hear of a client that went away meanwhile.
       unverified.tokens
         .verify(unverified.token)
         .then(enter)
-        .then(() => done(), done);
+        .then(() => (reply.raw.destroyed ? reply.hijack() : done()), done);
       return;
     }
     enter({ principal: authenticate(authorization, table, options), claims: noClaims });

@@ -1,10 +1,13 @@
-import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
 import type { IssuerConfig } from '../../gateway/config/issuers.ts';
 
 /** What the issuer's server does with every request. */
 export type IssuerMood = 'serves' | 'hangs' | 'fails' | 'redirects' | 'sends garbage' | 'sends endlessly';
+
+/** Where it redirects to; there the truth is. */
+const moved = '/moved';
 
 /** An OIDC issuer of one test, on a port of its own. */
 export interface OidcIssuer {
@@ -24,6 +27,7 @@ export interface OidcIssuer {
   readonly lastHeaders: () => IncomingHttpHeaders;
   /** What its discovery says beside the truth. */
   readonly discovery: Record<string, unknown>;
+  /** Requests that hang are answered by the next mood. */
   readonly behave: (mood: IssuerMood) => void;
   readonly stop: () => Promise<void>;
 }
@@ -36,20 +40,26 @@ export async function startOidcIssuer(alg = 'ES256'): Promise<OidcIssuer> {
   let fetches = 0;
   let lastHeaders: IncomingHttpHeaders = {};
   let signer: { readonly key: CryptoKey; readonly alg: string; readonly kid: string } | undefined;
+  const held: (() => void)[] = [];
   const server = createServer((request, response) => {
     lastHeaders = request.headers;
     if (request.url === '/jwks') fetches += 1;
+    answer(request.url ?? '', response);
+  });
+  const answer = (path: string, response: ServerResponse): void => {
     const send = (body: unknown) => response.end(JSON.stringify(body));
-    if (mood === 'hangs') return;
+    if (mood === 'hangs') return void held.push(() => answer(path, response));
     if (mood === 'fails') return void response.writeHead(500).end();
-    if (mood === 'redirects') return void response.writeHead(302, { location: '/elsewhere' }).end();
+    if (mood === 'redirects' && !path.startsWith(moved)) {
+      return void response.writeHead(302, { location: `${moved}${path}` }).end();
+    }
     if (mood === 'sends garbage') return void send({ keys: 'none' });
     if (mood === 'sends endlessly') return void response.end('['.repeat(1_000_000));
-    if (request.url === '/.well-known/openid-configuration') {
+    if (path.endsWith('/.well-known/openid-configuration')) {
       return void send({ issuer: url, jwks_uri: `${url}/jwks`, ...discovery });
     }
     send({ keys: published });
-  });
+  };
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
@@ -77,6 +87,7 @@ export async function startOidcIssuer(alg = 'ES256'): Promise<OidcIssuer> {
     lastHeaders: () => lastHeaders,
     behave: (next) => {
       mood = next;
+      for (const goOn of held.splice(0)) goOn();
     },
     stop: async () => {
       server.closeAllConnections();

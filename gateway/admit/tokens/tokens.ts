@@ -1,4 +1,4 @@
-import { decodeJwt, type JSONWebKeySet } from 'jose';
+import { decodeJwt } from 'jose';
 import type { Clock } from '../../../core/lib/clock.ts';
 import { sha256 } from '../../../core/lib/hash.ts';
 import type { Logger } from '../../../core/lib/log.ts';
@@ -28,8 +28,6 @@ export interface TokensOptions {
   readonly issuers: readonly IssuerConfig[];
   readonly clock: Clock;
   readonly log: Logger;
-  /** Default: by HTTP. */
-  readonly fetch?: (issuer: IssuerConfig) => Promise<JSONWebKeySet>;
 }
 
 /** A verified token is believed for this long without a look at its signature, and never beyond its `exp`. */
@@ -38,13 +36,13 @@ const believedMs = 60_000;
 const maxBelieved = 1_000;
 
 /** Undefined when no issuer is configured, so that no token can be right. */
-export function createTokens({ issuers, clock, log, fetch = fetchKeys }: TokensOptions): Tokens | undefined {
+export function createTokens({ issuers, clock, log }: TokensOptions): Tokens | undefined {
   if (issuers.length === 0) return undefined;
   const known = new Map(
     issuers.map((issuer) => {
       const onFailure = (error: unknown) =>
         log.warn({ issuer: issuer.issuer, err: error }, 'the keys of an issuer cannot be fetched');
-      return [issuer.issuer, { issuer, keys: createIssuerKeys({ fetch: () => fetch(issuer), onFailure, clock }) }];
+      return [issuer.issuer, { issuer, keys: createIssuerKeys({ fetch: () => fetchKeys(issuer), onFailure, clock }) }];
     }),
   );
   const believed = createBelieved(clock);

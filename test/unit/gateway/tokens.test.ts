@@ -4,6 +4,7 @@ import type { IssuerConfig } from '../../../gateway/config/issuers.ts';
 import type { ConfigurationFields } from '../../harness/entries.ts';
 import { ask, startTestGateway, type TestGateway } from '../../harness/gateway.ts';
 import { type OidcIssuer, startOidcIssuer } from '../../harness/oidc-issuer.ts';
+import { waitFor } from '../../harness/wait-for.ts';
 
 let issuer: OidcIssuer;
 let gateway: TestGateway;
@@ -72,6 +73,21 @@ describe('a bearer token', () => {
     expect(await ask(gateway.url, { key: 'key-of-core' })).toMatchObject({ status: 200, agent: 'core' });
   });
 
+  it('whose client went away while it was verified starts no turn', async () => {
+    await start({ agents: ['*'] });
+    issuer.behave('hangs');
+    const gone = new AbortController();
+    const key = await issuer.token();
+    const asked = ask(gateway.url, { key, signal: gone.signal }).catch(() => 'gone');
+    await waitFor('the issuer to be asked', () => issuer.lastHeaders().host !== undefined);
+    gone.abort();
+    expect(await asked).toBe('gone');
+    await waitFor('the gateway to notice', async () => (await metrics()).includes('status="499"'));
+    issuer.behave('serves');
+    expect(await ask(gateway.url, { key })).toMatchObject({ status: 200 });
+    expect(await metrics()).toContain('talaria_turns_total{agent="main",outcome="completed"} 1');
+  });
+
   it('is an API key when it is one', async () => {
     const token = await issuer.token();
     await start({ agents: ['*'] }, { gatewayKeys: [{ name: 'odd', key: token, agents: ['core'] }] });
@@ -107,6 +123,10 @@ describe('without any API key', () => {
 async function start(fields: Partial<IssuerConfig>, serves: ConfigurationFields = {}, standalone = false) {
   const auth = { ...defaultGatewayConfig.auth, issuers: [issuer.config(fields)] };
   gateway = await startTestGateway({ serves: { agents, ...serves }, config: { auth }, standalone });
+}
+
+async function metrics(): Promise<string> {
+  return (await fetch(`${gateway.url}/metrics`)).text();
 }
 
 async function modelsOf(key: string): Promise<readonly string[]> {

@@ -12,6 +12,7 @@ import type { IssuerConfig } from '../../../../../gateway/config/issuers.ts';
 import { type OidcIssuer, startOidcIssuer } from '../../../../harness/oidc-issuer.ts';
 import { waitFor } from '../../../../harness/wait-for.ts';
 
+const log = createLogger('test', 'silent');
 let issuer: OidcIssuer;
 const started: OidcIssuer[] = [];
 beforeEach(async () => {
@@ -148,6 +149,7 @@ describe('two issuers', () => {
     const { tokens } = verifier([issuer.config(), other.config()]);
     const hanging = refusal(tokens, await other.token());
     expect((await tokens.verify(await issuer.token())).principal.id).toContain(issuer.url);
+    other.behave('fails');
     expect(await hanging).toMatchObject({ code: 'state_unavailable' });
   });
 });
@@ -211,11 +213,14 @@ describe('the keys of an issuer', () => {
     },
   );
 
-  it('that are old are fetched anew while they serve', async () => {
+  it('that are old serve while they are fetched anew, however long that takes', async () => {
     const { tokens, clock } = verifier([issuer.config()]);
     await tokens.verify(await issuer.token());
     clock.advance(11 * 60_000, { wall: 0 });
-    await tokens.verify(await issuer.token({ jti: '2' }));
+    issuer.behave('hangs');
+    expect((await tokens.verify(await issuer.token({ jti: '2' }))).principal.id).toContain('|ada');
+    expect(issuer.fetches()).toBe(1);
+    issuer.behave('serves');
     await waitFor('the second fetch', () => issuer.fetches() === 2);
   });
 
@@ -226,6 +231,12 @@ describe('the keys of an issuer', () => {
       expect(await refusal(tokens, await issuer.token())).toMatchObject({ code: 'state_unavailable' });
     }
     expect(issuer.fetches()).toBe(0);
+  });
+
+  it('that do not come within the deadline cannot be had', async () => {
+    issuer.behave('hangs');
+    const { tokens } = verifier([issuer.config()]);
+    expect(await refusal(tokens, await issuer.token())).toMatchObject({ code: 'state_unavailable' });
   });
 
   it('come from jwksURL without discovery', async () => {
@@ -244,6 +255,16 @@ describe('a verified token', () => {
     expect(await tokens.verify(token)).toBe(first);
     clock.advance(80_000);
     expect((await refusal(tokens, token)).message).toContain('expired');
+  });
+
+  it('is one of the newest thousand that are remembered', async () => {
+    const { tokens } = verifier([issuer.config()]);
+    const token = await issuer.token();
+    const first = await tokens.verify(token);
+    for (let count = 1; count < 1_000; count += 1) await tokens.verify(await issuer.token({ jti: `${count}` }));
+    expect(await tokens.verify(token)).toBe(first);
+    await tokens.verify(await issuer.token({ jti: 'one more' }));
+    expect(await tokens.verify(token)).not.toBe(first);
   });
 
   it('is verified again after a minute', async () => {
@@ -316,7 +337,7 @@ function verifier(issuers: readonly IssuerConfig[]): { readonly tokens: Tokens; 
       wall += options?.wall ?? ms;
     },
   };
-  const tokens = createTokens({ issuers, clock, log: createLogger('test', 'silent') });
+  const tokens = createTokens({ issuers, clock, log });
   if (!tokens) throw new Error('no issuer is configured');
   return { tokens, clock };
 }
