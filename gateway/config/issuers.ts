@@ -26,7 +26,12 @@ const issuer = z
     agentsClaim: z.string().min(1).optional(),
     /** Whether its tokens may use the admin API. */
     role: z.enum(['client', 'admin']).default('client'),
-    /** Certificates (PEM) by which to trust the server of its keys, instead of the public ones. Read at each fetch. */
+    /** Certificates (PEM) by which to trust the server of its keys, instead of the public ones. */
+    ca: z
+      .string()
+      .regex(/-----BEGIN CERTIFICATE-----/, 'is no certificate in PEM')
+      .optional(),
+    /** The same in a file, which is read at each fetch. */
     caFile: path.optional(),
     /** A bearer token to fetch its keys with; Kubernetes asks for one. Read at each fetch, because it is renewed. */
     tokenFile: path.optional(),
@@ -35,6 +40,7 @@ const issuer = z
     path: ['issuer'],
     error: `without jwksURL, ${trustworthyURL}`,
   })
+  .refine((it) => it.ca === undefined || it.caFile === undefined, { path: ['ca'], error: 'excludes caFile' })
   .refine((it) => it.jwksURL !== undefined || it.tokenFile === undefined, {
     path: ['tokenFile'],
     error: 'needs jwksURL, so that the token goes nowhere else',

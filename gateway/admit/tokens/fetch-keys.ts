@@ -16,7 +16,8 @@ const maxKeys = 100;
  */
 export async function fetchKeys(issuer: IssuerConfig): Promise<JSONWebKeySet> {
   using limit = deadline(fetchMs);
-  const [ca, token] = await Promise.all([readText(issuer.caFile), readText(issuer.tokenFile)]);
+  const [caFile, token] = await Promise.all([readText(issuer.caFile), readText(issuer.tokenFile)]);
+  const ca = issuer.ca ?? caFile;
   // A connection of its own for each fetch: they are minutes apart, and the certificates may have changed.
   const dispatcher = new Agent({ connect: { timeout: fetchMs, ...(ca === undefined ? {} : { ca }) } });
   const get = (url: string) => getJson(url, { dispatcher, signal: limit.signal, token });

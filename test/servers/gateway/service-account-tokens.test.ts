@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { parse } from 'yaml';
 import { parseYaml } from '../../../cli/yaml-documents.ts';
+import { fetchKeys } from '../../../gateway/admit/tokens/fetch-keys.ts';
 import { type GatewayConfig, parseGatewayConfig } from '../../../gateway/config/config-file.ts';
 import type { IssuerConfig } from '../../../gateway/config/issuers.ts';
 import { ask, startTestGateway, type TestGateway } from '../../harness/gateway.ts';
@@ -20,6 +21,7 @@ describe('the page about authentication, with real ServiceAccounts', () => {
   let gateway: TestGateway;
   let text: string;
   let configs: readonly GatewayConfig[];
+  let issuer: IssuerConfig;
 
   beforeAll(async () => {
     folder = await temporaryFolder('tokens');
@@ -29,7 +31,7 @@ describe('the page about authentication, with real ServiceAccounts', () => {
     await installChart(inject('kubeconfig'), namespace.name);
     const { server, certificateAuthority } = await clusterAccess(inject('kubeconfig'));
     const documented = configs.flatMap(({ auth }) => auth.issuers).find(({ tokenFile }) => tokenFile !== undefined);
-    const issuer: IssuerConfig = {
+    issuer = {
       ...(documented as IssuerConfig),
       jwksURL: `${server}${new URL(documented?.jwksURL ?? '').pathname}`,
       caFile: await save('ca.crt', certificateAuthority),
@@ -90,6 +92,13 @@ describe('the page about authentication, with real ServiceAccounts', () => {
       expect(answer).toMatchObject({ status: 401, code: 'invalid_key' });
       expect(answer.body.error?.message).toContain('`aud`');
     }
+  });
+
+  it('the keys are fetched from a server that the configured certificates prove, and from no other', async () => {
+    const { caFile = '', ...trusting } = issuer;
+    const inline = await fetchKeys({ ...trusting, ca: await readFile(caFile, 'utf8') });
+    expect(inline.keys[0]).toMatchObject({ kty: 'EC', use: 'sig' });
+    await expect(fetchKeys(trusting)).rejects.toThrow(/certificate/);
   });
 
   function blocks(): readonly string[] {

@@ -60,6 +60,11 @@ auth:
     ['auth: { issuers: [{ issuer: a, audiences: [t], jwksURL: https://u:p@a.example }] }', /jwksURL: an https URL/],
     ['auth: { issuers: [{ issuer: https://a.example, audiences: [t], tokenFile: /t }] }', /tokenFile: needs jwksURL/],
     ['auth: { issuers: [{ issuer: https://a.example, audiences: [t], caFile: ca.crt }] }', /caFile: an absolute path/],
+    ['auth: { issuers: [{ issuer: https://a.example, audiences: [t], ca: x }] }', /ca: is no certificate/],
+    [
+      'auth: { issuers: [{ issuer: https://a, audiences: [t], caFile: /a, ca: -----BEGIN CERTIFICATE----- }] }',
+      /ca: excludes caFile/,
+    ],
     [
       'auth: { issuers: [{ issuer: https://a.example, audiences: [t] }, { issuer: https://a.example, audiences: [u] }] }',
       /auth\.issuers: an issuer stands there twice/,
