@@ -8,6 +8,7 @@ import { createBackground } from './background.ts';
 import type { GatewayConfig } from './config/config-file.ts';
 import type { ConfigSource, JobStatusSink } from './config/source.ts';
 import { createTableHolder, type Table } from './config/table.ts';
+import { createHints } from './db/hints.ts';
 import { createDatabase } from './db/pool.ts';
 import { createState } from './db/state.ts';
 import { createEgressPolicy } from './egress.ts';
@@ -26,7 +27,6 @@ import { createActiveTurns } from './turns/active-turns.ts';
 import { createTurnFinisher } from './turns/finish-turn.ts';
 import { createStatelessTurns } from './turns/stateless-turn.ts';
 import { createStoredTurns } from './turns/stored-turn.ts';
-import { createTurnBell } from './turns/turn-bell.ts';
 
 export interface GatewayOptions {
   readonly source: ConfigSource;
@@ -89,18 +89,25 @@ export function createGateway(options: GatewayOptions): Gateway {
     clock,
     log,
   });
+  const hints = createHints({
+    database,
+    directUrl: options.databaseDirectUrl,
+    registry: metrics.registry,
+    log,
+    clock,
+  });
   const models = createModels({
     egress: createEgressPolicy({ kind: 'models', allow: config.egress.models.allow, privateNetworks: true }),
   });
   const runTurn = createTurnRunner({ models, metrics });
-  const finisher = createTurnFinisher({ database, log });
-  const active = createActiveTurns({ database, lease: lease.current, log });
+  const finisher = createTurnFinisher({ database, hints, log });
+  const active = createActiveTurns({ database, lease: lease.current, hints, log });
   const stored = createStoredTurns({
     database,
     lease: lease.current,
     owners: createSessionOwners(),
     finisher,
-    bell: createTurnBell(),
+    hints,
     active,
     runTurn,
   });
@@ -151,6 +158,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       addChatCompletions(app, {
         ...admit,
         database,
+        hints,
         stateless: createStatelessTurns({ database, isStateAvailable, runTurn }),
         stored,
         isRetired,
@@ -181,6 +189,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     await active.stop();
     await lease.stop();
     await models.stop();
+    await hints.stop();
     await state.stop();
     await within(pool.stop(), closeBudgetMs);
   };
@@ -190,6 +199,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       const address = await server.start();
       await source.start(tables.swap);
       await within(state.start(), startPatienceMs);
+      hints.start();
       lease.start();
       active.start();
       background.start();

@@ -27,7 +27,7 @@ export function addCapabilities(app: FastifyInstance, options: AdmitOptions): vo
 }
 
 /** Headers of a known meaning that this version refuses rather than ignores. */
-const refusedHeaders: readonly string[] = ['idempotency-key', 'x-talaria-session-key', 'x-hermes-session-key'];
+const refusedHeaders: readonly string[] = ['x-talaria-session-key', 'x-hermes-session-key'];
 
 function capabilities(endpoints: readonly Endpoint[], bodyBytes: number, auth: AuthOptions): object {
   const takes = (path: string) => endpoints.some((endpoint) => endpoint.path === path);

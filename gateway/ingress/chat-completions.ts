@@ -6,6 +6,7 @@ import { textOf } from '../agent/models/port.ts';
 import type { OnTurnEvent } from '../agent/steps.ts';
 import type { TurnResult } from '../agent/turn.ts';
 import { modelName } from '../config/listing.ts';
+import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
 import { awaitRepeated, findRepeated, type Idempotency } from '../runs/idempotency.ts';
 import { resultOf } from '../runs/run-result.ts';
@@ -25,6 +26,7 @@ import { type AnsweredBy, describeTurn, readTurnHeaders, signalOfClient, toQuery
 
 export interface ChatCompletionsOptions extends AdmitOptions {
   readonly database: Database;
+  readonly hints: Pick<Hints, 'follow'>;
   readonly stateless: StatelessTurns;
   readonly stored: StoredTurns;
   /** Whether an Agent of this name existed and is gone. */
@@ -96,9 +98,9 @@ async function openTurn(options: ChatCompletionsOptions, parsed: Parsed): Promis
 }
 
 /** The answer of the run that an earlier request with the same Idempotency-Key made. */
-async function repeat({ database }: ChatCompletionsOptions, parsed: Parsed, id: string): Promise<OpenTurn> {
+async function repeat(options: ChatCompletionsOptions, parsed: Parsed, id: string): Promise<OpenTurn> {
   const { request, reply, clientSignal } = parsed;
-  const run = await awaitRepeated(database, admissionOf(request).principal, id, clientSignal);
+  const run = await awaitRepeated(options, admissionOf(request).principal, id, clientSignal);
   markRepeated(request, reply);
   const { agent: agentName, route, rule, session, createdAt } = run;
   return {

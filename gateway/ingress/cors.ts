@@ -50,5 +50,5 @@ const exposed = [
   'x-should-retry',
   'idempotency-replayed',
   'retry-after',
-  'idempotent-replayed',
+  'idempotency-replayed',
 ].join(', ');

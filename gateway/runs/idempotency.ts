@@ -1,6 +1,6 @@
 import { TalariaError } from '../../core/lib/errors.ts';
-import { sleep } from '../../core/lib/sleep.ts';
 import { mayCall, type Principal } from '../../core/route/principal.ts';
+import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
 import { hasEnded, readRun, type StoredRun } from './read-run.ts';
 
@@ -49,29 +49,34 @@ export function idempotencyConflict(): TalariaError {
   );
 }
 
+export interface AwaitOptions {
+  readonly database: Database;
+  readonly hints: Pick<Hints, 'follow'>;
+}
+
 /**
  * The run of a repeated request once it has ended, for which it waits at most 30 s. Throws `idempotency_in_progress`, or
  * `run_not_found` when the run was deleted since.
  */
 export async function awaitRepeated(
-  database: Database,
+  { database, hints }: AwaitOptions,
   principal: Principal,
   run: string,
   clientSignal: AbortSignal,
 ): Promise<StoredRun> {
   const patience = AbortSignal.any([clientSignal, AbortSignal.timeout(patienceMs)]);
+  using ends = hints.follow('run', run);
   for (;;) {
     const stored = await readRun(database, principal, run);
     if (stored === undefined) throw new TalariaError('run_not_found', 'The run of this Idempotency-Key was deleted.');
     if (hasEnded(stored)) return stored;
     clientSignal.throwIfAborted();
     if (patience.aborted) throw inProgress();
-    await sleep(lookEveryMs, patience);
+    await ends.next(patience);
   }
 }
 
 const patienceMs = 30_000;
-const lookEveryMs = 250;
 
 interface KeyRow {
   readonly agent: string;

@@ -1,5 +1,6 @@
 import type { Logger } from '../../core/lib/log.ts';
 import { sleep } from '../../core/lib/sleep.ts';
+import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
 import type { WorkerLease } from '../runs/lease.ts';
 import { quietly } from '../runs/quietly.ts';
@@ -8,8 +9,6 @@ import { quietly } from '../runs/quietly.ts';
 export interface ActiveTurns {
   /** A signal that aborts with RunStopped when the run is to stop; `leave` when it has ended. */
   readonly enter: (run: string) => { readonly signal: AbortSignal; readonly leave: () => void };
-  /** Looks at once whether a turn is to stop. */
-  readonly look: () => void;
   readonly start: () => void;
   readonly stop: () => Promise<void>;
 }
@@ -22,13 +21,12 @@ export class RunStopped extends Error {
 export interface ActiveTurnsOptions {
   readonly database: Database;
   readonly lease: () => WorkerLease | undefined;
+  readonly hints: Pick<Hints, 'listen' | 'pollMs'>;
   readonly log: Logger;
 }
 
-const lookEveryMs = 500;
-
-/** Makes ActiveTurns. The database is looked at only while a turn is active. */
-export function createActiveTurns({ database, lease, log }: ActiveTurnsOptions): ActiveTurns {
+/** Makes ActiveTurns. The database is looked at only while a turn is active: when a hint tells of one, and now and then. */
+export function createActiveTurns({ database, lease, hints, log }: ActiveTurnsOptions): ActiveTurns {
   const stopping = new AbortController();
   const active = new Map<string, AbortController>();
   let pause = new AbortController();
@@ -46,7 +44,7 @@ export function createActiveTurns({ database, lease, log }: ActiveTurnsOptions):
   const run = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       pause = new AbortController();
-      await sleep(lookEveryMs, AbortSignal.any([stopping.signal, pause.signal]));
+      await sleep(hints.pollMs(), AbortSignal.any([stopping.signal, pause.signal]));
       await quietly(log, look);
     }
   };
@@ -54,9 +52,13 @@ export function createActiveTurns({ database, lease, log }: ActiveTurnsOptions):
     enter: (id) => {
       const controller = new AbortController();
       active.set(id, controller);
-      return { signal: controller.signal, leave: () => void active.delete(id) };
+      const unlisten = hints.listen('run', id, () => pause.abort());
+      const leave = () => {
+        unlisten();
+        active.delete(id);
+      };
+      return { signal: controller.signal, leave };
     },
-    look: () => pause.abort(),
     start: () => {
       loop ??= run();
     },

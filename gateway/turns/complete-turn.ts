@@ -67,7 +67,7 @@ export async function completeTurn(
     throw await endWithoutAnswer(options, turn, progress, error);
   } finally {
     stop.leave();
-    options.bell.ring(turn.session);
+    if (request.idempotency !== undefined) options.hints.tell('run', run);
   }
 }
 

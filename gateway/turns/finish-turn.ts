@@ -3,6 +3,7 @@ import type { Logger } from '../../core/lib/log.ts';
 import { sleep } from '../../core/lib/sleep.ts';
 import type { Cost } from '../agent/cost.ts';
 import type { Usage } from '../agent/models/port.ts';
+import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
 import { untilStored } from '../runs/until-stored.ts';
 import type { Item } from '../sessions/items.ts';
@@ -53,8 +54,16 @@ const patienceMs = 10_000;
 const longestBeginMs = 7_000;
 const abandoned = 'the answer to its begin was lost';
 
+export interface TurnFinisherOptions {
+  readonly database: Database;
+  /** Told of a session when a run that waits for it may go on. */
+  readonly hints: Pick<Hints, 'tell'>;
+  readonly log: Logger;
+}
+
 /** A finisher with nothing to write. */
-export function createTurnFinisher({ database, log }: { database: Database; log: Logger }): TurnFinisher {
+export function createTurnFinisher(options: TurnFinisherOptions): TurnFinisher {
+  const { log } = options;
   const stopping = new AbortController();
   const pending = new Set<Promise<boolean>>();
   const keep = (work: Promise<boolean>, run: string) => {
@@ -68,14 +77,14 @@ export function createTurnFinisher({ database, log }: { database: Database; log:
     finish: (ending) =>
       withPatience(
         keep(
-          untilStored(() => finishTurn(database, ending), stopping.signal),
+          untilStored(() => finishTurn(options, ending), stopping.signal),
           ending.run,
         ),
       ),
     abandon: (run) => {
       const ending = { ...run, status: 'cancelled', errorCode: 'state_unavailable', errorMessage: abandoned } as const;
       const work = sleep(longestBeginMs, stopping.signal).then(() =>
-        untilStored(() => finishTurn(database, ending), stopping.signal),
+        untilStored(() => finishTurn(options, ending), stopping.signal),
       );
       keep(work, run.run).catch(() => undefined);
     },
@@ -105,12 +114,12 @@ async function withPatience(work: Promise<boolean>): Promise<boolean> {
   }
 }
 
-async function finishTurn(database: Database, ending: TurnEnding): Promise<boolean> {
+async function finishTurn({ database, hints }: TurnFinisherOptions, ending: TurnEnding): Promise<boolean> {
   const done = ending.status === 'completed' ? ending : undefined;
   const failed = ending.status === 'completed' ? undefined : ending;
-  const { rows } = await database.prepared<{ done: boolean }>(
+  const { rows } = await database.prepared<{ done: boolean; waiting_session: string | null }>(
     'finish_turn',
-    'select finish_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) as done',
+    'select done, waiting_session from finish_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)',
     [
       ending.run,
       ending.worker,
@@ -126,5 +135,7 @@ async function finishTurn(database: Database, ending: TurnEnding): Promise<boole
       failed ? storableText(failed.errorMessage) : null,
     ],
   );
+  const waiting = rows[0]?.waiting_session;
+  if (waiting) hints.tell('session', waiting);
   return rows[0]?.done === true;
 }

@@ -2,6 +2,7 @@ import type { ResolveQuery } from '../../core/route/resolve.ts';
 import type { FunctionTool, TurnParameters } from '../agent/models/port.ts';
 import type { RunTurn } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
+import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
 import type { Idempotency } from '../runs/idempotency.ts';
 import type { WorkerLease } from '../runs/lease.ts';
@@ -9,7 +10,6 @@ import type { Item } from '../sessions/items.ts';
 import type { SessionOwners } from '../sessions/owners.ts';
 import type { ActiveTurns } from './active-turns.ts';
 import type { TurnFinisher } from './finish-turn.ts';
-import type { TurnBell } from './turn-bell.ts';
 
 /** What stored turns share. */
 export interface StoredTurnsOptions {
@@ -18,7 +18,7 @@ export interface StoredTurnsOptions {
   readonly lease: () => WorkerLease | undefined;
   readonly owners: SessionOwners;
   readonly finisher: TurnFinisher;
-  readonly bell: TurnBell;
+  readonly hints: Pick<Hints, 'tell' | 'follow'>;
   readonly active: ActiveTurns;
   readonly runTurn: RunTurn;
 }

@@ -27,12 +27,13 @@ export async function waitForTurn(
   const { limits, sessions } = resolution.agent;
   const timeout = AbortSignal.timeout(limits.turnTimeoutSeconds * 1_000);
   const signal = AbortSignal.any([clientSignal, lease.signal, timeout]);
+  using others = options.hints.follow('session', session);
   try {
     while (!signal.aborted) {
       const outcome = await continueTurn(options.database, run, lease.id, sessions.maxHistoryMessages);
       if (outcome === 'gone') throw interrupted();
       if (outcome !== 'queued') return outcome;
-      await options.bell.heard(session, signal);
+      await others.next(signal);
     }
   } catch (error) {
     options.finisher.abandon({ run, worker: lease.id });

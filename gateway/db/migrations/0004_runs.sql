@@ -335,7 +335,8 @@ $$;
 
 -- Ends a run: its outcome, and, when it has one, what was said, input first. Durable once it returns. Only the worker and
 -- attempt that run it may end it. True when the run now stands as this call wants it, also when an earlier call whose
--- answer was lost did it; false when the run was taken from this worker.
+-- answer was lost did it; false when the run was taken from this worker. waiting_session: the run's session, when another run
+-- waits for it.
 create function finish_turn(
   ended_run uuid,
   run_worker uuid,
@@ -349,12 +350,14 @@ create function finish_turn(
   end_currency text,
   end_error_code text,
   end_error_message text
-) returns boolean language plpgsql as $$
+) returns table (done boolean, waiting_session uuid) language plpgsql as $$
 declare
   run runs%rowtype;
   said jsonb;
   before bigint;
 begin
+  -- Before the run: who begins locks in this order too, and sees the run either active or gone, never in between.
+  perform 1 from sessions s where s.id = (select r.session_id from runs r where r.id = ended_run) for update;
   update runs r
   set status = end_status, output = end_output, finish_reason = end_reason, usage = end_usage, model = end_model,
     cost = end_cost, currency = end_currency, finished_at = talaria_now(),
@@ -365,16 +368,26 @@ begin
       or (r.status = 'queued' and end_status = 'cancelled'))
   returning * into run;
   if not found then
-    return exists (
+    return query select exists (
       select 1 from runs r
       where r.id = ended_run and r.worker = run_worker and r.attempt = run_attempt and r.status = end_status
-    );
+    ), null::uuid;
+    return;
   end if;
   if run.started_at is null then
     perform release_idempotency_key(run);
   end if;
-  if end_output is null or run.session_id is null then
-    return true;
+  if run.session_id is null then
+    return query select true, null::uuid;
+    return;
+  end if;
+  if exists (select from runs r where r.session_id = run.session_id and r.status = 'queued') then
+    waiting_session := run.session_id;
+  end if;
+  done := true;
+  return next;
+  if end_output is null then
+    return;
   end if;
   said := (run.input -> 'items') || end_output;
   update sessions s
@@ -389,6 +402,5 @@ begin
       update responses p set last_seq = before + jsonb_array_length(said) where p.id = run.response_id;
     end if;
   end if;
-  return true;
 end
 $$;

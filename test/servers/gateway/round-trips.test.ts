@@ -13,7 +13,6 @@ import { spokenText, toItems } from '../../../gateway/sessions/items.ts';
 import { createSessionOwners } from '../../../gateway/sessions/owners.ts';
 import { createTurnFinisher } from '../../../gateway/turns/finish-turn.ts';
 import { createStoredTurns } from '../../../gateway/turns/stored-turn.ts';
-import { createTurnBell } from '../../../gateway/turns/turn-bell.ts';
 import { configuration } from '../../harness/entries.ts';
 import { type PostgresTap, startPostgresTap } from '../../harness/postgres-tap.ts';
 import { createState, type TestState } from '../schedule/state.ts';
@@ -64,15 +63,16 @@ async function storedTurns() {
   const worker = newId();
   await state.rows(`insert into workers values ($1, 'replica', 1, talaria_now() + interval '1 hour')`, [worker]);
   const models = createModels({ egress: createEgressPolicy({ kind: 'models', allow: [], privateNetworks: true }) });
+  const follow = () => ({ next: async () => undefined, [Symbol.dispose]: () => undefined });
+  const hints = { tell: () => undefined, follow };
   const stored = createStoredTurns({
     database,
     lease: () => ({ id: worker, predecessors: [], signal: new AbortController().signal }),
     owners: createSessionOwners(),
-    finisher: createTurnFinisher({ database, log: createLogger('test', 'silent') }),
-    bell: createTurnBell(),
+    finisher: createTurnFinisher({ database, hints, log: createLogger('test', 'silent') }),
+    hints,
     active: {
       enter: () => ({ signal: new AbortController().signal, leave: () => undefined }),
-      look: () => undefined,
       start: () => undefined,
       stop: async () => undefined,
     },

@@ -302,7 +302,7 @@ describe('CORS', () => {
       const ours = [...answer.headers.keys()].filter((name) => name.startsWith('x-'));
       expect(exposed).toEqual(expect.arrayContaining([...ours, 'x-request-id']));
       expect(exposed).toEqual(
-        expect.arrayContaining(['retry-after', 'x-ratelimit-remaining-tokens', 'idempotent-replayed']),
+        expect.arrayContaining(['retry-after', 'x-ratelimit-remaining-tokens', 'idempotency-replayed']),
       );
     }
   });
