@@ -22,7 +22,6 @@ export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
     { field: 'spec.profile.volume' },
     { field: 'spec.accounts' },
     { field: 'spec.access.apiKeys[].deliver' },
-    { field: 'spec.access.apiKeys[].limits' },
     { field: 'spec.sessions.groupScope' },
     { field: 'spec.sessions.threadScope' },
     { field: 'spec.sessions.maxHistoryTokens' },
@@ -30,9 +29,6 @@ export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
     { field: 'spec.sessions.retentionSeconds' },
     { field: 'spec.sessions.concurrency', value: 'Interrupt' },
     { field: 'spec.sessions.approvalTimeoutSeconds' },
-    { field: 'spec.limits.maxConcurrentRuns' },
-    { field: 'spec.limits.requestsPerMinute' },
-    { field: 'spec.limits.tokensPerDay' },
   ],
   Route: [
     { field: 'spec.rules[].matches[].platform', except: 'api' },

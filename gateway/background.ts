@@ -7,6 +7,7 @@ import type { Table } from './config/table.ts';
 import type { Database } from './db/pool.ts';
 import { createSender } from './delivery/send.ts';
 import type { EgressPolicy } from './egress.ts';
+import type { Limits } from './limits/limits.ts';
 import type { LeaseKeeper } from './runs/lease.ts';
 import { createWorker } from './runs/worker.ts';
 import { createScheduler } from './schedule/scheduler.ts';
@@ -16,6 +17,7 @@ export interface BackgroundOptions {
   readonly lease: LeaseKeeper;
   readonly table: () => Table | undefined;
   readonly runTurn: RunTurn;
+  readonly limits: Limits;
   readonly jobStatus: JobStatusSink;
   /** Which addresses deliveries may reach. */
   readonly deliveryEgress: EgressPolicy;

@@ -18,7 +18,9 @@ import { addCapabilities } from './ingress/capabilities.ts';
 import { addChatCompletions } from './ingress/chat-completions.ts';
 import { addHealth } from './ingress/health.ts';
 import { addModels } from './ingress/models.ts';
+import { createOpenStreams } from './ingress/open-streams.ts';
 import { addOpenApi } from './ingress/openapi.ts';
+import { createLimits } from './limits/limits.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createLeaseKeeper } from './runs/lease.ts';
 import { createServer } from './server.ts';
@@ -111,11 +113,13 @@ export function createGateway(options: GatewayOptions): Gateway {
     active,
     runTurn,
   });
+  const limits = createLimits({ database, lease: lease.current, clock, registry: metrics.registry });
   const background = createBackground({
     database,
     lease,
     table: tables.current,
     runTurn,
+    limits,
     jobStatus: options.jobStatus,
     deliveryEgress: createEgressPolicy({
       kind: 'delivery',
@@ -161,6 +165,8 @@ export function createGateway(options: GatewayOptions): Gateway {
         hints,
         stateless: createStatelessTurns({ database, isStateAvailable, runTurn }),
         stored,
+        limits,
+        streams: createOpenStreams(config.limits.openStreams, metrics.registry),
         isRetired,
         clock,
       });
@@ -187,6 +193,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     await finisher.stop(Math.max(leftMs(), 1_000));
     await backgroundEnd;
     await active.stop();
+    await within(limits.stop(), closeBudgetMs);
     await lease.stop();
     await models.stop();
     await hints.stop();

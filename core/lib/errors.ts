@@ -48,6 +48,10 @@ export class TalariaError extends Error {
   readonly param: string | null;
   /** True once a model or tool call may have been made: the client must not repeat by itself. */
   readonly effectStarted: boolean;
+  /** When the same request may do better; undefined where nothing is known of it. */
+  readonly retryAfterSeconds: number | undefined;
+  /** Headers of the answer besides those of every error. */
+  readonly headers: Readonly<Record<string, string>>;
 
   constructor(code: ErrorCode, message: string, options: TalariaErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -55,6 +59,8 @@ export class TalariaError extends Error {
     this.code = code;
     this.param = options.param ?? null;
     this.effectStarted = options.effectStarted ?? false;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+    this.headers = options.headers ?? {};
   }
 }
 
@@ -68,4 +74,6 @@ interface TalariaErrorOptions {
   readonly cause?: unknown;
   readonly param?: string;
   readonly effectStarted?: boolean;
+  readonly retryAfterSeconds?: number;
+  readonly headers?: Readonly<Record<string, string>>;
 }

@@ -9,6 +9,15 @@ export interface Principal {
   readonly ownAgent?: string;
   /** Name of the gateway key, which a Route's `apiKey` may match; absent for every other kind. */
   readonly keyName?: string;
+  /** Bounds of its key besides those of the agent it calls; absent: none. */
+  readonly limits?: KeyLimits;
+}
+
+/** What one key may use, over all replicas and agents together. */
+export interface KeyLimits {
+  readonly requestsPerMinute?: number | undefined;
+  /** Days are those of UTC. */
+  readonly tokensPerDay?: number | undefined;
 }
 
 /** Whether the principal may call this agent. */

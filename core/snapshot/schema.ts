@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** The version of the snapshot contract. Readers take the major N and N-1; a minor only adds optional fields. */
-export const snapshotSchemaVersion = { major: 1, minor: 0 } as const;
+export const snapshotSchemaVersion = { major: 1, minor: 1 } as const;
 
 const identity = {
   name: z.string(),
@@ -92,7 +92,15 @@ const agentSchema = z.object({
     }),
   ),
   /** Keys that may call this agent and no other. `credentials`: names of SHA-256 values, the current and the previous key. */
-  keys: z.array(z.object({ name: z.string(), deliver: z.boolean(), credentials: z.array(credentialName) })),
+  keys: z.array(
+    z.object({
+      name: z.string(),
+      deliver: z.boolean(),
+      credentials: z.array(credentialName),
+      /** Bounds of this key besides the agent's. */
+      limits: z.object({ requestsPerMinute: z.int().optional(), tokensPerDay: z.int().optional() }).optional(),
+    }),
+  ),
   sessions: z.object({
     groupScope: z.enum(['User', 'Chat']),
     threadScope: z.enum(['Chat', 'User']),

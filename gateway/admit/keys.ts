@@ -1,5 +1,5 @@
 import { hash as digestOf, timingSafeEqual } from 'node:crypto';
-import type { Principal } from '../../core/route/principal.ts';
+import type { KeyLimits, Principal } from '../../core/route/principal.ts';
 import type { SnapshotContent } from '../../core/snapshot/schema.ts';
 
 /** The API keys of one snapshot, known by their SHA-256 alone. */
@@ -12,7 +12,8 @@ export interface KeyRing {
 
 /**
  * Who each key speaks for. One hash on several Agents: the set is all of them, and the first by name gives the principal
- * its id. A hash that is a gateway key too is that gateway key, with its role, and may call the Agents of both.
+ * its id. A hash that is a gateway key too is that gateway key, with its role, and may call the Agents of both. Of each
+ * bound that its keys have, the strictest holds.
  */
 export function createKeyRing(content: SnapshotContent, credentials: ReadonlyMap<string, string>): KeyRing {
   const principals = principalsByHash(content, credentials);
@@ -50,7 +51,7 @@ function principalsByHash(
       const hash = credentials.get(name);
       if (hash === undefined) continue;
       const known = principals.get(hash);
-      principals.set(hash, known ? { ...known, agents: union(known.agents, principal.agents) } : principal);
+      principals.set(hash, known ? both(known, principal) : principal);
     }
   };
   for (const key of content.gatewayKeys) {
@@ -60,10 +61,31 @@ function principalsByHash(
   for (const agent of content.agents) {
     for (const key of agent.keys) {
       const id = `agent-key:${agent.name}/${key.name}`;
-      add({ id, role: 'client', agents: [agent.name], ownAgent: agent.name }, key.credentials);
+      const bounds = key.limits === undefined ? {} : { limits: key.limits };
+      add({ id, role: 'client', agents: [agent.name], ownAgent: agent.name, ...bounds }, key.credentials);
     }
   }
   return principals;
+}
+
+/** The first of two principals, with what the second adds. */
+function both(first: Principal, second: Principal): Principal {
+  const limits = strictest(first.limits, second.limits);
+  const agents = union(first.agents, second.agents);
+  return { ...first, agents, ...(limits === undefined ? {} : { limits }) };
+}
+
+function strictest(one: KeyLimits | undefined, other: KeyLimits | undefined): KeyLimits | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return {
+    requestsPerMinute: lower(one.requestsPerMinute, other.requestsPerMinute),
+    tokensPerDay: lower(one.tokensPerDay, other.tokensPerDay),
+  };
+}
+
+function lower(one: number | undefined, other: number | undefined): number | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return Math.min(one, other);
 }
 
 function union(left: Principal['agents'], right: Principal['agents']): Principal['agents'] {

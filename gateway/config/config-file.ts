@@ -32,6 +32,8 @@ const gatewayConfigSchema = z.strictObject({
     .strictObject({
       /** Requests in progress at once on one replica; the next is refused with `overloaded`. */
       openRequests: z.int().min(1).max(100_000).default(2_000),
+      /** Event streams open at once on one replica; the next is refused with `overloaded`. */
+      openStreams: z.int().min(1).max(100_000).default(1_000),
       /** How long running requests may go on after SIGTERM. */
       drainSeconds: z.int().min(0).max(3_600).default(25),
     })

@@ -8,9 +8,12 @@ import type { TurnResult } from '../agent/turn.ts';
 import { modelName } from '../config/listing.ts';
 import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
+import type { Limits } from '../limits/limits.ts';
+import type { AdmitTurn } from '../limits/request-permit.ts';
 import { awaitRepeated, findRepeated, type Idempotency } from '../runs/idempotency.ts';
 import { resultOf } from '../runs/run-result.ts';
 import { toItems } from '../sessions/items.ts';
+import { beginWithinLimits } from '../turns/limited-turn.ts';
 import type { StatelessTurns } from '../turns/stateless-turn.ts';
 import type { StoredTurns } from '../turns/stored-turn.ts';
 import type { SessionChoice } from '../turns/turn-request.ts';
@@ -21,6 +24,7 @@ import { createEventStream } from './event-stream.ts';
 import type { TalariaHeaders } from './headers.ts';
 import { markRepeated, readIdempotencyKey } from './idempotency-key.ts';
 import { lastTurn } from './last-turn.ts';
+import type { OpenStreams } from './open-streams.ts';
 import { type AdmitOptions, admissionOf, admitBy } from './request.ts';
 import { type AnsweredBy, describeTurn, readTurnHeaders, signalOfClient, toQuery } from './turn-query.ts';
 
@@ -29,6 +33,8 @@ export interface ChatCompletionsOptions extends AdmitOptions {
   readonly hints: Pick<Hints, 'follow'>;
   readonly stateless: StatelessTurns;
   readonly stored: StoredTurns;
+  readonly limits: Limits;
+  readonly streams: OpenStreams;
   /** Whether an Agent of this name existed and is gone. */
   readonly isRetired: (name: string) => boolean;
   readonly clock: Clock;
@@ -44,6 +50,7 @@ export function addChatCompletions(app: FastifyInstance, options: ChatCompletion
     const idempotency = readIdempotencyKey(request);
     const body = readChatBody(request.body);
     const clientSignal = signalOfClient(reply);
+    if (body.stream) reply.raw.once('close', options.streams.open());
     const turn = await openTurn(options, { request, reply, headers, body, idempotency, clientSignal });
     describeTurn(request, reply, turn, headers);
     const frame = {
@@ -75,24 +82,28 @@ interface Parsed {
 }
 
 async function openTurn(options: ChatCompletionsOptions, parsed: Parsed): Promise<OpenTurn> {
-  const { request, headers, body, idempotency, clientSignal } = parsed;
-  const { table, principal } = admissionOf(request);
+  const { request, idempotency } = parsed;
+  const { principal } = admissionOf(request);
   if (idempotency !== undefined) {
     const repeated = await findRepeated(options.database, principal, idempotency);
     if (repeated?.run !== undefined) return await repeat(options, parsed, repeated.run);
   }
+  return await beginWithinLimits(options.limits, principal, (admit) => beginTurn(options, parsed, admit));
+}
+
+async function beginTurn(options: ChatCompletionsOptions, parsed: Parsed, admit: AdmitTurn): Promise<OpenTurn> {
+  const { headers, body, idempotency, clientSignal } = parsed;
+  const { table } = admissionOf(parsed.request);
   const query = queryOf(options, parsed);
   const { messages, tools, parameters } = body;
   if (headers.sessionId === '' && idempotency === undefined) {
-    return await options.stateless.begin({ table, query, messages, tools, parameters, clientSignal });
+    return await options.stateless.begin({ table, query, messages, tools, parameters, clientSignal, admit });
   }
   const session: SessionChoice =
     headers.sessionId === '' ? { kind: 'none' } : { kind: 'header', value: headers.sessionId };
   const input = (session.kind === 'none' ? messages : lastTurn(messages)).flatMap(toItems);
-  const turn = await options.stored.begin(
-    { table, query, session, input, tools, parameters, idempotency },
-    clientSignal,
-  );
+  const asked = { table, query, session, input, tools, parameters, idempotency, admit };
+  const turn = await options.stored.begin(asked, clientSignal);
   if (turn.kind === 'repeated') return await repeat(options, parsed, turn.run);
   return { ...turn, complete: (onEvent) => turn.complete({ onEvent }) };
 }

@@ -50,5 +50,4 @@ const exposed = [
   'x-should-retry',
   'idempotency-replayed',
   'retry-after',
-  'idempotency-replayed',
 ].join(', ');

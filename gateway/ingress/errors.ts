@@ -31,8 +31,9 @@ export function errorAnswer(error: unknown): ErrorAnswer {
     code: known.code,
     status: row.http,
     headers: {
+      ...known.headers,
       ...(repeated || known.effectStarted ? { 'x-should-retry': String(retry) } : {}),
-      ...(row.http === 429 || row.http === 503 ? { 'retry-after': '1' } : {}),
+      ...(row.http === 429 || row.http === 503 ? { 'retry-after': String(known.retryAfterSeconds ?? 1) } : {}),
       ...(row.http === 401 ? { 'www-authenticate': 'Bearer' } : {}),
     },
     body: { error: { message: known.message, type: row.type, param: known.param, code: known.code } },

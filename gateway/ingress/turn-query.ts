@@ -53,17 +53,20 @@ export interface AnsweredBy {
   readonly resolution: Pick<Resolution, 'agentName' | 'route' | 'rule'>;
   readonly session?: string | undefined;
   readonly run?: string | undefined;
+  /** `x-ratelimit-*`. */
+  readonly limitHeaders?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Tells the client, and the log, who answers and why. */
 export function describeTurn(
   request: FastifyRequest,
   reply: FastifyReply,
-  { resolution, session = '', run = '' }: AnsweredBy,
+  { resolution, session = '', run = '', limitHeaders = {} }: AnsweredBy,
   headers: TalariaHeaders,
 ): void {
   const { agentName, route, rule } = resolution;
   reply.header('x-talaria-agent', agentName);
+  reply.headers(limitHeaders);
   if (route) reply.header('x-talaria-route', `${route}/${rule}`);
   const sessionId = session === '' ? undefined : toWire('ses', session);
   const runId = run === '' ? undefined : toWire('run', run);

@@ -1,11 +1,14 @@
 import type { Clock } from '../../core/lib/clock.ts';
 import { deadline } from '../../core/lib/deadline.ts';
 import type { Logger } from '../../core/lib/log.ts';
+import type { Resolution } from '../../core/route/resolve.ts';
 import type { ChatMessage } from '../agent/models/port.ts';
 import type { RunTurn, TurnResult } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { outboxRows } from '../delivery/outbox.ts';
+import type { Limits } from '../limits/limits.ts';
+import type { Permit } from '../limits/permit.ts';
 import type { RecordEffects } from '../runs/record-effects.ts';
 import { untilStored } from '../runs/until-stored.ts';
 import { finalText, toItems } from '../sessions/items.ts';
@@ -20,6 +23,7 @@ export interface ExecuteOptions {
   readonly database: Database;
   readonly table: Table;
   readonly runTurn: RunTurn;
+  readonly limits: Limits;
   readonly recordEffects: RecordEffects;
   readonly finishRun: FinishRun;
   readonly clock: Clock;
@@ -40,7 +44,7 @@ export type AttemptResult =
   | { readonly kind: 'ended'; readonly ending: JobRunEnding }
   /** `effects`: a model may have been called. `ending`: how the run ends when it is not attempted again. */
   | { readonly kind: 'failed'; readonly failure: RunFailure; readonly effects: boolean; readonly ending: JobRunEnding }
-  /** Another run holds the named session. */
+  /** Another run holds the named session, or the agent runs as much as it may. */
   | { readonly kind: 'busy' }
   /** The worker may not go on; nothing may be written. */
   | { readonly kind: 'abandoned' };
@@ -92,15 +96,40 @@ async function unlessStuck<T>(work: Promise<T>, signal: AbortSignal): Promise<T>
   }
 }
 
+/** Within the limits of the agent; a budget that is used up fails the run. */
 async function takeTurn(
-  { database, table, runTurn, recordEffects, clock }: ExecuteOptions,
+  options: ExecuteOptions,
   run: JobRun,
   signal: AbortSignal,
   onEffect: () => void,
 ): Promise<AttemptResult> {
-  const resolution = preflight(run, table);
+  const resolution = preflight(run, options.table);
+  const permit = await untilStored(() => options.limits.tryAdmit(resolution.agent), signal);
+  if (permit === undefined) return { kind: 'busy' };
+  try {
+    return await permittedTurn(options, run, { resolution, permit, signal, onEffect });
+  } finally {
+    permit.release();
+  }
+}
+
+interface PermittedTurn {
+  readonly resolution: Resolution;
+  readonly permit: Permit;
+  readonly signal: AbortSignal;
+  readonly onEffect: () => void;
+}
+
+async function permittedTurn(
+  { database, table, runTurn, recordEffects, clock }: ExecuteOptions,
+  run: JobRun,
+  { resolution, permit, signal, onEffect }: PermittedTurn,
+): Promise<AttemptResult> {
   const session = await untilStored(() => openJobSession(database, run, resolution.agent), signal);
-  if (session.kind === 'busy') return { kind: 'busy' };
+  if (session.kind === 'busy') {
+    permit.cancel();
+    return { kind: 'busy' };
+  }
   const prompt: ChatMessage = { role: 'user', content: run.input.prompt };
   const result = await runTurn({
     resolution,
@@ -114,6 +143,7 @@ async function takeTurn(
       onEffect();
     },
   });
+  permit.used(result.usage.inputTokens + result.usage.outputTokens);
   return { kind: 'ended', ending: completedEnding(run, prompt, result, clock.now()) };
 }
 

@@ -8,6 +8,7 @@ import { StopRequested } from '../job-runs/attempt.ts';
 import { executeRun } from '../job-runs/execute.ts';
 import { createRunFinisher } from '../job-runs/finish-run.ts';
 import type { JobRun } from '../job-runs/job-run.ts';
+import type { Limits } from '../limits/limits.ts';
 import { claimRuns } from './claim.ts';
 import type { LeaseKeeper, WorkerLease } from './lease.ts';
 import { createNudgedLoop } from './nudged-loop.ts';
@@ -29,6 +30,7 @@ export interface WorkerOptions {
   readonly lease: LeaseKeeper;
   readonly table: () => Table | undefined;
   readonly runTurn: RunTurn;
+  readonly limits: Limits;
   /** False while this replica's snapshot is too old to take background work. */
   readonly mayWork: () => boolean;
   readonly clock: Clock;

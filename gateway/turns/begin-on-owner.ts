@@ -31,12 +31,14 @@ export type Begun =
 /**
  * Begins a turn as the agent that owns its session. That agent comes before everything else that resolution knows, but
  * looking it up first would cost a round trip: so a turn of a named session begins as the agent that resolution expects,
- * and begins again when the session turns out to be another's. Throws a refusal, `session_busy`, `idempotency_conflict` or
+ * and begins again when the session turns out to be another's. Throws a refusal, that
+ * of the limits included, `session_busy`, `idempotency_conflict` or
  * `state_unavailable`.
  */
 export async function beginOnOwner(options: StoredTurnsOptions, request: TurnRequest, start: Start): Promise<Begun> {
   if (request.session.kind === 'header') return await beginNamed(options, request, start, request.session.value);
   const resolution = await resolveTurn(options.database, request, undefined);
+  await request.admit?.(resolution.agent);
   const begun = await beginOrAbandon(options, turnToBegin(request, start, resolution, targetOf(request)));
   const settled = settle(begun, resolution);
   if (settled !== undefined) return settled;
@@ -59,6 +61,7 @@ async function beginNamed(
   let owner = owners.get(principal.id, name) ?? (await lookUpFirst(database, request, ref));
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
     const resolution = await resolveTurn(database, request, owner);
+    await request.admit?.(resolution.agent);
     const target = owner ? ({ kind: 'id', id: owner.id } as const) : targetOfRef(ref);
     const begun = await beginOrAbandon(options, turnToBegin(request, start, resolution, target));
     if (begun.kind === 'missing') {

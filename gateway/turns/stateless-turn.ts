@@ -6,6 +6,7 @@ import type { OnTurnEvent } from '../agent/steps.ts';
 import type { RunTurn, TurnResult } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
+import type { AdmitTurn } from '../limits/request-permit.ts';
 import { decideSticky } from '../sessions/sticky.ts';
 import { refusedAsError } from './refused.ts';
 
@@ -19,6 +20,7 @@ export interface StatelessRequest {
   readonly parameters: TurnParameters;
   /** Aborts when the client goes away, which ends the turn. */
   readonly clientSignal: AbortSignal;
+  readonly admit: AdmitTurn;
 }
 
 export interface StatelessTurn {
@@ -28,7 +30,7 @@ export interface StatelessTurn {
 
 /** Runs turns that need no database. */
 export interface StatelessTurns {
-  /** Resolves; throws its refusal as TalariaError. */
+  /** Resolves and takes the permit; throws a refusal as TalariaError. */
   readonly begin: (request: StatelessRequest) => Promise<StatelessTurn>;
 }
 
@@ -42,8 +44,9 @@ export interface StatelessTurnsOptions {
 /** Makes StatelessTurns. */
 export function createStatelessTurns(options: StatelessTurnsOptions): StatelessTurns {
   return {
-    begin: async ({ table, query, messages, tools, parameters, clientSignal }) => {
+    begin: async ({ table, query, messages, tools, parameters, clientSignal, admit }) => {
       const resolution = refusedAsError(await resolveSticky(options, table, query));
+      await admit(resolution.agent);
       return {
         resolution,
         complete: (onEvent) =>

@@ -4,6 +4,7 @@ import type { RunTurn } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
 import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
+import type { AdmitTurn } from '../limits/request-permit.ts';
 import type { Idempotency } from '../runs/idempotency.ts';
 import type { WorkerLease } from '../runs/lease.ts';
 import type { Item } from '../sessions/items.ts';
@@ -56,6 +57,8 @@ export interface TurnRequest extends TurnContent {
   readonly table: Table;
   readonly query: ResolveQuery;
   readonly session: SessionChoice;
+  /** Absent: of a turn in the background, which waits for its limits when it is taken. */
+  readonly admit?: AdmitTurn | undefined;
   /** Default: `api`. */
   readonly trigger?: 'api' | 'chat' | undefined;
   /** Makes a repeated request give what the first one did. */

@@ -150,9 +150,9 @@ function plainEntry(
       addSource(`accounts[${account.name}]`, secretRef);
       return { ...account, credentials: {}, settings: own?.[account.platform as keyof typeof own] ?? {} };
     }),
-    keys: byName(spec.access.apiKeys).map(({ name: key, deliver, secretRef }) => {
-      addSource(`access.apiKeys[${key}]`, secretRef);
-      return { name: key, deliver, credentials: [] };
+    keys: byName(spec.access.apiKeys).map(({ secretRef, ...key }) => {
+      addSource(`access.apiKeys[${key.name}]`, secretRef);
+      return { ...key, credentials: [] };
     }),
     sessions: spec.sessions,
     limits: spec.limits,

@@ -1,4 +1,5 @@
 import { sha256 } from '../../core/lib/hash.ts';
+import type { KeyLimits } from '../../core/route/principal.ts';
 import type {
   AgentEntry,
   GatewayKeyEntry,
@@ -17,7 +18,12 @@ export interface AgentFields extends Partial<Omit<AgentEntry, 'model' | 'session
   /** The text itself. */
   readonly instructions?: string;
   /** API keys of this Agent in plain text. */
-  readonly apiKeys?: readonly string[];
+  readonly apiKeys?: readonly (string | LimitedKey)[];
+}
+
+export interface LimitedKey {
+  readonly key: string;
+  readonly limits: KeyLimits;
 }
 
 export interface GatewayKeyFields {
@@ -72,10 +78,11 @@ function agentEntry(
   credentials: Map<string, string>,
 ): AgentEntry {
   if (instructions !== undefined) texts[sha256(instructions)] = instructions;
-  const keys = apiKeys.map((key, at) => {
+  const keys = apiKeys.map((each, at) => {
     const credential = `${fields.name}.key${at}.v1`;
-    credentials.set(credential, sha256(key));
-    return { name: `key${at}`, deliver: false, credentials: [credential] };
+    credentials.set(credential, sha256(typeof each === 'string' ? each : each.key));
+    const bounds = typeof each === 'string' ? {} : { limits: each.limits };
+    return { name: `key${at}`, deliver: false, credentials: [credential], ...bounds };
   });
   return {
     uid: `uid-${fields.name}`,

@@ -8,6 +8,7 @@ import type { JobStatus, JobStatusSink } from '../../../gateway/config/source.ts
 import type { Table } from '../../../gateway/config/table.ts';
 import { createDatabase, type Database } from '../../../gateway/db/pool.ts';
 import { createEgressPolicy } from '../../../gateway/egress.ts';
+import { createLimits } from '../../../gateway/limits/limits.ts';
 import { createMetrics } from '../../../gateway/metrics.ts';
 import { createLeaseKeeper } from '../../../gateway/runs/lease.ts';
 
@@ -57,11 +58,13 @@ export function startReplica({ url, name, table, ...options }: ReplicaOptions): 
       misses.push(`${job} ${count} ${reason}`);
     },
   };
+  const limits = createLimits({ database, lease: lease.current, clock, registry });
   const background = createBackground({
     database,
     lease,
     table: () => current,
     runTurn: options.runTurn ?? createTurnRunner({ models, metrics: createMetrics() }),
+    limits,
     jobStatus: options.sink ?? writeToMap,
     deliveryEgress: createEgressPolicy({
       kind: 'delivery',
@@ -85,6 +88,7 @@ export function startReplica({ url, name, table, ...options }: ReplicaOptions): 
     },
     stop: async () => {
       await background.stop(2_000);
+      await limits.stop();
       await lease.stop();
       await models.stop();
       await database.stop();

@@ -352,7 +352,7 @@ describe('too much', () => {
     const model = { provider: 'openai-compatible', name: 'm', baseURL: mock.baseURL } as const;
     await start({
       serves: { ...served, agents: [{ name: 'main', default: true, model }] },
-      config: { limits: { openRequests: 2, drainSeconds: 5 } },
+      config: { limits: { openRequests: 2, openStreams: 2, drainSeconds: 5 } },
     });
     const first = [ask(gateway.url, { key: 'k' }), ask(gateway.url, { key: 'k' })];
     await waitFor('both to be running', () => mock?.requests.length === 2);
@@ -361,6 +361,35 @@ describe('too much', () => {
     expect(third.headers.get('x-should-retry')).toBe('true');
     for (const answer of await Promise.all(first)) expect(answer.status).toBe(200);
     expect(await ask(gateway.url, { key: 'k' })).toMatchObject({ status: 200 });
+  });
+
+  it('sheds streams beyond its bound, and goes on with what is not streamed', async () => {
+    mock = await startMockModel();
+    const release = Promise.withResolvers<void>();
+    mock.next({ kind: 'answer', text: 'late', after: release.promise });
+    const model = { provider: 'openai-compatible', name: 'm', baseURL: mock.baseURL } as const;
+    await start({
+      serves: { ...served, agents: [{ name: 'main', default: true, model }] },
+      config: { limits: { openRequests: 10, openStreams: 1, drainSeconds: 5 } },
+    });
+    const streamed = () =>
+      fetch(`${gateway.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: 'Bearer k' },
+        body: JSON.stringify({ stream: true, messages: [{ role: 'user', content: 'hello' }] }),
+      });
+    const first = streamed();
+    await waitFor('the stream to be open', () => mock?.requests.length === 1);
+    const second = await streamed();
+    expect(second.status).toBe(503);
+    expect(await second.json()).toMatchObject({ error: { code: 'overloaded' } });
+    expect(await ask(gateway.url, { key: 'k' })).toMatchObject({ status: 200 });
+    release.resolve();
+    expect(await (await first).text()).toContain('late');
+    await waitFor('the stream to be counted as closed', async () =>
+      (await (await fetch(`${gateway.url}/metrics`)).text()).includes('talaria_http_open_streams 0'),
+    );
+    expect((await streamed()).status).toBe(200);
   });
 });
 
@@ -388,7 +417,7 @@ describe('stopping', () => {
     const model = { provider: 'openai-compatible', name: 'm', baseURL: mock.baseURL } as const;
     await start({
       serves: { ...served, agents: [{ name: 'main', default: true, model }] },
-      config: { limits: { openRequests: 10, drainSeconds: 0 } },
+      config: { limits: { openRequests: 10, openStreams: 10, drainSeconds: 0 } },
     });
     const running = ask(gateway.url, { key: 'k' }).catch(() => 'broken');
     await waitFor('it to be running', () => mock?.requests.length === 1);

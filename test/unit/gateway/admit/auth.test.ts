@@ -41,6 +41,19 @@ describe('keys', () => {
     });
   });
 
+  it('one key on two Agents has the strictest of each bound', async () => {
+    const table = await tableOf({
+      agents: [
+        { name: 'a', apiKeys: [{ key: 'k', limits: { requestsPerMinute: 60 } }] },
+        { name: 'b', apiKeys: [{ key: 'k', limits: { requestsPerMinute: 30, tokensPerDay: 1_000 } }] },
+        { name: 'c', apiKeys: ['k', 'free'] },
+      ],
+    });
+    const limits = { requestsPerMinute: 30, tokensPerDay: 1_000 };
+    expect(authenticate('Bearer k', table, { keyless: false })).toMatchObject({ id: 'agent-key:a/key0', limits });
+    expect(authenticate('Bearer free', table, { keyless: false })).not.toHaveProperty('limits');
+  });
+
   it('a gateway key has its own agents, role and name', async () => {
     const table = await tableOf({
       agents: [{ name: 'a' }],

@@ -46,6 +46,12 @@ describe('every code', () => {
   });
 });
 
+it('an error that knows when to come again says so, with headers of its own', () => {
+  const headers = { 'x-ratelimit-limit-requests': '60' };
+  const error = new TalariaError('rate_limited', 'what, and the cure', { retryAfterSeconds: 42, headers });
+  expect(errorAnswer(error).headers).toEqual({ ...headers, 'retry-after': '42', 'x-should-retry': 'true' });
+});
+
 describe('an error that nobody foresaw', () => {
   it('is internal_error and tells nothing of the inside', () => {
     const answer = errorAnswer(new Error('password=hunter2'));

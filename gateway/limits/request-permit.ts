@@ -1,0 +1,40 @@
+import type { Principal } from '../../core/route/principal.ts';
+import type { AgentEntry } from '../../core/snapshot/schema.ts';
+import type { Limits } from './limits.ts';
+import type { Permit } from './permit.ts';
+
+/** Takes the permit for a turn of this agent, once resolution has named it and before anything of the turn is written. */
+export type AdmitTurn = (agent: AgentEntry) => void | Promise<void>;
+
+/** The one permit of a request, whose agent may turn out to be another while its turn begins. */
+export interface RequestPermit {
+  /** Throws as Limits.admit. For another agent than before it takes the place of that permit. */
+  readonly admit: AdmitTurn;
+  /** The `x-ratelimit-*` headers; none before `admit`. */
+  readonly headers: () => Readonly<Record<string, string>>;
+  readonly used: (tokens: number) => void;
+  readonly release: () => void;
+  /** Instead of `release`, when the turn did not begin. */
+  readonly cancel: () => void;
+}
+
+/** Makes one that holds nothing yet. */
+export function createRequestPermit(limits: Limits, principal: Principal): RequestPermit {
+  let held: { readonly agent: string; readonly permit: Permit } | undefined;
+  return {
+    admit: (agent) => {
+      if (held?.agent === agent.name) return;
+      held?.permit.cancel();
+      held = undefined;
+      const hold = (permit: Permit) => {
+        held = { agent: agent.name, permit };
+      };
+      const permit = limits.admit(agent, principal);
+      return permit instanceof Promise ? permit.then(hold) : hold(permit);
+    },
+    headers: () => held?.permit.headers ?? {},
+    used: (tokens) => held?.permit.used(tokens),
+    release: () => held?.permit.release(),
+    cancel: () => held?.permit.cancel(),
+  };
+}

@@ -1,0 +1,45 @@
+import type { Principal } from '../../core/route/principal.ts';
+import type { TurnResult } from '../agent/turn.ts';
+import type { Limits } from '../limits/limits.ts';
+import { type AdmitTurn, createRequestPermit } from '../limits/request-permit.ts';
+
+/** A turn whose completion ends its hold on the limits of its agent and key, and must be called. */
+export type LimitedTurn<T> = T & {
+  /** `x-ratelimit-*`. */
+  readonly limitHeaders: Readonly<Record<string, string>>;
+};
+
+/**
+ * Begins a turn within the limits of its agent and key: `begin` is given what takes the permit, and the tokens that the
+ * turn used are counted at its end. Throws what `begin` throws, the refusal of a limit included.
+ */
+export async function beginWithinLimits<F, T>(
+  limits: Limits,
+  principal: Principal,
+  begin: (admit: AdmitTurn) => Promise<T & Completes<F>>,
+): Promise<LimitedTurn<T & Completes<F>>> {
+  const permit = createRequestPermit(limits, principal);
+  try {
+    const turn = await begin(permit.admit);
+    return {
+      ...turn,
+      limitHeaders: permit.headers(),
+      complete: async (following?: F) => {
+        try {
+          const result = await turn.complete(following);
+          permit.used(result.usage.inputTokens + result.usage.outputTokens);
+          return result;
+        } finally {
+          permit.release();
+        }
+      },
+    };
+  } catch (error) {
+    permit.cancel();
+    throw error;
+  }
+}
+
+interface Completes<F> {
+  readonly complete: (following?: F) => Promise<TurnResult>;
+}
