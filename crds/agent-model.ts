@@ -6,14 +6,14 @@ const decimalText = (description: string) =>
 
 const parameters = fields(
   {
-    temperature: decimal(0, 2, 'Sampling temperature.').optional(),
+    temperature: decimal(0, 2, 'Sampling temperature; anthropic takes 1 at most.').optional(),
     topP: decimal(0, 1, 'Nucleus sampling: the share of probability that is considered.').optional(),
     maxOutputTokens: integer(1, 10_000_000, 'The longest answer, in tokens.').optional(),
     stop: atomicList(text(256, 'One text that ends the answer.'), { max: 8 }, 'Texts that end the answer.').optional(),
     seed: integer(
       Number.MIN_SAFE_INTEGER,
       Number.MAX_SAFE_INTEGER,
-      'Asks the provider for repeatable sampling.',
+      'Asks the provider for repeatable sampling; anthropic has no such thing and is not asked.',
     ).optional(),
     reasoningEffort: choice(
       ['none', 'minimal', 'low', 'medium', 'high', 'xhigh'],
@@ -48,7 +48,7 @@ const settings = {
   ),
   name: text(256, 'Name of the model, as the provider knows it.'),
   baseURL: httpURL(
-    'Address of the provider, up to and without /chat/completions. Required for openai-compatible; the provider itself by default.',
+    'Address of the provider, up to and without /chat/completions, or /messages for anthropic. Required for openai-compatible; the provider itself by default.',
   ).optional(),
   apiKeySecretRef: secretKeyReference(
     'The API key, sent to this provider only. Required for openai and anthropic.',

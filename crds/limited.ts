@@ -10,14 +10,8 @@ import type { TalariaObject } from './verdict.ts';
  */
 export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
   Agent: [
-    { field: 'spec.model.provider', value: 'anthropic' },
-    { field: 'spec.model.prices' },
-    { field: 'spec.model.fallbacks[].provider', value: 'anthropic' },
-    { field: 'spec.model.fallbacks[].prices' },
-    { field: 'spec.skills' },
     { field: 'spec.tools.builtin' },
     { field: 'spec.tools.mcpServers' },
-    { field: 'spec.tools.maxSteps' },
     { field: 'spec.profile.files' },
     { field: 'spec.profile.volume' },
     { field: 'spec.accounts' },

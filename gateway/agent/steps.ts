@@ -68,10 +68,11 @@ export interface StepsResult {
 
 /**
  * Asks the model, runs the tools it calls and asks again, until it answers without a call, calls a function of the client,
- * or has had the Agent's `tools.maxSteps` steps: the last of them offers no tools, so that it ends in an answer.
+ * or has had the Agent's `tools.maxSteps` steps: the last of them offers no tools, so that it ends in an answer. A call of a
+ * function that nobody offered is told to the model.
  */
 export async function takeSteps(steps: Steps): Promise<StepsResult> {
-  const { agent, ownTools, signal } = steps;
+  const { agent, ownTools, clientTools, signal } = steps;
   const output: Item[] = [];
   const usageByModel = new Map<string, Usage>();
   const emit = async (item: Item) => {
@@ -90,13 +91,15 @@ export async function takeSteps(steps: Steps): Promise<StepsResult> {
       await emit(assistantMessage(answer.text, messageStatus(answer), streamed.messageId()));
     }
     for (const [at, call] of answer.toolCalls.entries()) await emit({ ...functionCall(call), id: streamed.callId(at) });
-    const own = answer.toolCalls.filter((call) => toolOf(ownTools, call) !== undefined);
+    const own = answer.toolCalls.filter((call) => !isOf(clientTools, call));
+    const isLast = step >= agent.tools.maxSteps;
     for (const call of own) {
-      const tool = toolOf(ownTools, call) as Tool;
-      await emit(functionCallOutput(call.id, await runTool(tool, call, { agent, signal }, steps.askApproval)));
+      const given = isLast ? noStepLeft : await runTool(ownTools, call, { agent, signal }, steps.askApproval);
+      await emit(functionCallOutput(call.id, given));
     }
-    if (own.length === 0 || own.length < answer.toolCalls.length) {
-      return { output, finishReason: answer.finishReason, usage, model: answer.model, usageByModel };
+    if (isLast || own.length === 0 || own.length < answer.toolCalls.length) {
+      const reason = own.length > 0 && own.length === answer.toolCalls.length ? 'length' : answer.finishReason;
+      return { output, finishReason: reason, usage, model: answer.model, usageByModel };
     }
     messages = [...messages, ...toMessages(output.slice(said))];
   }
@@ -131,7 +134,7 @@ interface StepStream {
 }
 
 /** Passes the pieces of one model call on, with the ids that their items will have; own tools are not the client's to see. */
-function createStepStream({ ownTools, onEvent }: Steps): StepStream {
+function createStepStream({ clientTools, onEvent }: Steps): StepStream {
   const calls = new Map<number, { readonly id: string; callId: string; name: string; place: number }>();
   let message: string | undefined;
   let clientCalls = 0;
@@ -150,7 +153,7 @@ function createStepStream({ ownTools, onEvent }: Steps): StepStream {
     const call = callOf(delta.index);
     call.callId ||= delta.id ?? '';
     call.name ||= delta.name ?? '';
-    if (ownTools.some(({ name }) => name === call.name)) return;
+    if (!clientTools.some(({ name }) => name === call.name)) return;
     if (call.place < 0) {
       call.place = clientCalls;
       clientCalls += 1;
@@ -165,8 +168,11 @@ function messageStatus({ finishReason }: ModelAnswer): 'completed' | 'incomplete
   return finishReason === 'length' || finishReason === 'content_filter' ? 'incomplete' : 'completed';
 }
 
-function toolOf(tools: readonly Tool[], call: ToolCall): Tool | undefined {
-  return tools.find(({ name }) => name === call.function.name);
+/** What a model reads that calls a tool although none was offered any more. */
+const noStepLeft = '{"error":"The call failed: the turn may take no further step."}';
+
+function isOf(tools: readonly FunctionTool[], call: ToolCall): boolean {
+  return tools.some(({ name }) => name === call.function.name);
 }
 
 function addUsage(left: Usage | undefined, right: Usage): Usage {

@@ -45,10 +45,18 @@ export function readChatBody(body: unknown): ChatRequest {
   };
 }
 
+/** Where an image is: at an address that the provider fetches it from, or in the request itself. */
+const imageURL = z
+  .string()
+  .regex(
+    /^(?:https?:\/\/[^\s/]|data:image\/[^,]{1,128};base64,)/i,
+    'it is neither an http URL nor a data: URL of an image',
+  );
+
 const textPart = z.object({ type: z.literal('text'), text: z.string() });
 const imagePart = z.object({
   type: z.literal('image_url'),
-  image_url: z.object({ url: z.string(), detail: z.string().max(32).optional() }),
+  image_url: z.object({ url: imageURL, detail: z.string().max(32).optional() }),
 });
 const contentPart = z.discriminatedUnion('type', [textPart, imagePart]);
 const content = z.union([z.string(), z.array(contentPart).min(1)], {

@@ -4,6 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** What a model server was asked. */
 export interface ModelRequest {
+  /** Counts the requests from one. */
+  readonly number: number;
   readonly path: string;
   /** The bearer key, or '' when none came. */
   readonly key: string;
@@ -20,6 +22,8 @@ export interface ModelRequest {
 /** How the next request is answered; `text` where nothing else is said. */
 export type ModelBehaviour =
   | { readonly kind: 'answer'; readonly text?: string; readonly delayMs?: number; readonly pauseMs?: number }
+  /** Calls functions, after this text; streamed in pieces where a stream is asked for. */
+  | { readonly kind: 'tools'; readonly calls: readonly MockCall[]; readonly text?: string }
   /** Answers once `after` resolved. */
   | { readonly kind: 'answer'; readonly text?: string; readonly after: Promise<unknown> }
   /** An HTTP error with the body of the OpenAI API. */
@@ -35,6 +39,14 @@ export type ModelBehaviour =
   | { readonly kind: 'reset'; readonly whole: string }
   /** Sends these bytes as they are. */
   | { readonly kind: 'raw'; readonly contentType: string; readonly pieces: readonly (string | Buffer)[] };
+
+/** A call of a function; the id is made from its place when none is given. */
+export interface MockCall {
+  readonly id?: string;
+  readonly name: string;
+  /** The text itself, or what it says as JSON. */
+  readonly arguments: string | object;
+}
 
 /** A model server with the wire format of OpenAI on a port of its own. */
 export interface MockModel {
@@ -54,7 +66,7 @@ export async function startMockModel(): Promise<MockModel> {
   const queue: ModelBehaviour[] = [];
   let fallback: ModelBehaviour = { kind: 'answer' };
   const server = createServer(async (incoming, response) => {
-    const request = await readRequest(incoming, response);
+    const request = await readRequest(incoming, response, requests);
     requests.push(request);
     await behave(queue.shift() ?? fallback, request, response);
   });
@@ -76,10 +88,15 @@ export async function startMockModel(): Promise<MockModel> {
   };
 }
 
-async function readRequest(incoming: IncomingMessage, response: ServerResponse): Promise<ModelRequest> {
+async function readRequest(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  earlier: readonly ModelRequest[],
+): Promise<ModelRequest> {
   const pieces: Buffer[] = [];
   for await (const piece of incoming) pieces.push(piece as Buffer);
   return {
+    number: earlier.length + 1,
     path: incoming.url ?? '',
     key: (incoming.headers.authorization ?? '').replace(/^Bearer /, ''),
     body: JSON.parse(Buffer.concat(pieces).toString('utf8')) as ModelRequest['body'],
@@ -96,6 +113,8 @@ async function behave(behaviour: ModelBehaviour, request: ModelRequest, response
       }
       if (behaviour.delayMs) await delay(behaviour.delayMs);
       return answer(response, request, behaviour.text ?? lastUserText(request), behaviour.pauseMs ?? 0);
+    case 'tools':
+      return callTools(response, request, behaviour.text ?? '', behaviour.calls);
     case 'fail':
       return fail(response, behaviour);
     case 'hang':
@@ -132,20 +151,45 @@ async function answer(response: ServerResponse, request: ModelRequest, text: str
     response.write(deltas(request, word));
     if (pauseMs > 0) await delay(pauseMs);
   }
-  response.write(event(request, [{ index: 0, delta: {}, finish_reason: 'stop' }]));
+  endStream(response, request, 'stop', usage);
+}
+
+function endStream(response: ServerResponse, request: ModelRequest, finishReason: string, usage: object): void {
+  response.write(event(request, [{ index: 0, delta: {}, finish_reason: finishReason }]));
   response.write(`data: ${JSON.stringify({ ...frame(request), choices: [], usage })}\n\n`);
   response.end('data: [DONE]\n\n');
 }
 
 function sendWhole(response: ServerResponse, request: ModelRequest, text: string, usage: object): void {
-  const message = { role: 'assistant', content: text };
-  const body = {
-    ...frame(request),
-    object: 'chat.completion',
-    choices: [{ index: 0, message, finish_reason: 'stop' }],
-    usage,
-  };
+  sendChoice(response, request, { message: { role: 'assistant', content: text }, finish_reason: 'stop' }, usage);
+}
+
+function sendChoice(response: ServerResponse, request: ModelRequest, choice: object, usage: object): void {
+  const body = { ...frame(request), object: 'chat.completion', choices: [{ index: 0, ...choice }], usage };
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
+
+function callTools(response: ServerResponse, request: ModelRequest, text: string, calls: readonly MockCall[]): void {
+  const usage = usageOf(request, text);
+  const whole = calls.map(({ id, name, arguments: input }, at) => ({
+    id: id ?? `call_${request.number}_${at}`,
+    type: 'function',
+    function: { name, arguments: typeof input === 'string' ? input : JSON.stringify(input) },
+  }));
+  if (request.body.stream !== true) {
+    const message = { role: 'assistant', content: text === '' ? null : text, tool_calls: whole };
+    sendChoice(response, request, { message, finish_reason: 'tool_calls' }, usage);
+    return;
+  }
+  startStream(response, request);
+  if (text !== '') response.write(deltas(request, text));
+  for (const [index, call] of whole.entries()) {
+    const piece = (part: object) =>
+      response.write(event(request, [{ index: 0, delta: { tool_calls: [{ index, ...part }] }, finish_reason: null }]));
+    piece({ ...call, function: { name: call.function.name, arguments: '' } });
+    for (const part of call.function.arguments.match(/.{1,7}/gs) ?? []) piece({ function: { arguments: part } });
+  }
+  endStream(response, request, 'tool_calls', usage);
 }
 
 function fail(response: ServerResponse, behaviour: Extract<ModelBehaviour, { kind: 'fail' }>): void {

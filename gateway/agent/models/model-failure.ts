@@ -28,6 +28,33 @@ export function refusedAnswer(
   });
 }
 
+/** A server that is silent for longer inside an answer has gone. */
+export const maxSilenceMs = 120_000;
+export const maxAnswerBytes = 32 * 1024 * 1024;
+
+/** A call that was not complete in time. */
+export function tooSlow(seconds: number, cause: unknown): ModelError {
+  return new ModelError(`the model server did not finish within ${seconds} s (model.timeoutSeconds)`, {
+    retryable: false,
+    cause,
+  });
+}
+
+/** An answer over `maxAnswerBytes`. */
+export function tooLarge(): ModelError {
+  return new ModelError('the answer of the model server is over 32 MiB', { retryable: false });
+}
+
+/** An answer that stopped without saying why. */
+export function endedEarly(): ModelError {
+  return new ModelError('the model server ended its answer before it was complete', { retryable: false });
+}
+
+/** An answer off its format. */
+export function unreadable(why: string): ModelError {
+  return new ModelError(`the model server sent an answer that cannot be read: ${why}`, { retryable: false });
+}
+
 const aboutTheRequest = new Set([400, 404, 413, 422]);
 const maxErrorLength = 16 * 1024;
 

@@ -4,6 +4,7 @@ import { TalariaError } from '../../../core/lib/errors.ts';
 import { sleep } from '../../../core/lib/sleep.ts';
 import type { AgentEntry, ModelSettings } from '../../../core/snapshot/schema.ts';
 import { type EgressPolicy, guardedConnector } from '../../egress.ts';
+import { createAnthropicModel } from './anthropic.ts';
 import { createEchoModel } from './echo.ts';
 import { createOpenAiCompatibleModel } from './openai-compatible.ts';
 import { type ModelAnswer, type ModelCall, type ModelClient, ModelError } from './port.ts';
@@ -79,11 +80,10 @@ function createOpener(dispatcher: Dispatcher) {
 
 function openModel(agent: string, settings: OneModel, apiKey: string | undefined, dispatcher: Dispatcher): ModelClient {
   if (settings.provider === 'echo') return createEchoModel(settings.name);
+  if (settings.apiKey !== undefined && apiKey === undefined) throw keyMissing(agent);
   if (settings.provider === 'anthropic') {
-    throw notReady(agent, 'its model.provider is anthropic, which is not implemented yet', 'Set another provider');
-  }
-  if (settings.apiKey !== undefined && apiKey === undefined) {
-    throw notReady(agent, "its model's API key is missing", 'Make the Secret and key that model.apiKeySecretRef names');
+    if (apiKey === undefined) throw keyMissing(agent);
+    return createAnthropicModel({ settings, baseURL: settings.baseURL ?? anthropicBaseURL, apiKey, dispatcher });
   }
   const baseURL = settings.baseURL ?? (settings.provider === 'openai' ? openAiBaseURL : undefined);
   if (baseURL === undefined) throw notReady(agent, 'its model has no address', 'Set model.baseURL');
@@ -91,6 +91,11 @@ function openModel(agent: string, settings: OneModel, apiKey: string | undefined
 }
 
 const openAiBaseURL = 'https://api.openai.com/v1';
+const anthropicBaseURL = 'https://api.anthropic.com/v1';
+
+function keyMissing(agent: string): TalariaError {
+  return notReady(agent, "its model's API key is missing", 'Make the Secret and key that model.apiKeySecretRef names');
+}
 
 function notReady(agent: string, why: string, cure: string): TalariaError {
   return new TalariaError('agent_not_ready', `Agent "${agent}" is not ready: ${why}. ${cure} in the Agent.`);

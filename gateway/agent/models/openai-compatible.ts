@@ -1,16 +1,25 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { ModelSettings } from '../../../core/snapshot/schema.ts';
+import { finishReasonOf } from './call-assembly.ts';
 import { type AnswerSink, ExchangeTimeout, exchange } from './exchange.ts';
-import { connectionFailure, refusedAnswer } from './model-failure.ts';
-import { type ModelAnswer, type ModelCall, type ModelClient, ModelError } from './port.ts';
+import {
+  connectionFailure,
+  endedEarly,
+  maxAnswerBytes,
+  maxSilenceMs,
+  refusedAnswer,
+  tooLarge,
+  tooSlow,
+} from './model-failure.ts';
+import { type Delta, type ModelAnswer, type ModelCall, type ModelClient, ModelError } from './port.ts';
 import { requestBody } from './request-body.ts';
 import { type Answer, readChunk, readWhole } from './response-body.ts';
 import { createSseParser } from './sse.ts';
 
 /** One model behind the chat completions wire format of OpenAI. */
 export interface OpenAiCompatibleOptions {
-  readonly settings: Pick<ModelSettings, 'name' | 'parameters' | 'timeoutSeconds'>;
+  readonly settings: Pick<ModelSettings, 'provider' | 'name' | 'parameters' | 'timeoutSeconds'>;
   /** Without `/chat/completions`. */
   readonly baseURL: string;
   /** Sent to `baseURL` only; redirects are not followed. */
@@ -18,14 +27,10 @@ export interface OpenAiCompatibleOptions {
   readonly dispatcher: Dispatcher;
 }
 
-/** A server that is silent for longer inside an answer has gone. */
-const maxSilenceMs = 120_000;
-const maxAnswerBytes = 32 * 1024 * 1024;
-
 /**
  * A thin streaming client. A call ends at its deadline (`timeoutSeconds`, to the last byte), at a long silence, or when
- * its signal aborts, and each of them closes the request to the server. Text is handed on as it comes and no faster than
- * `onDelta` takes it.
+ * its signal aborts, and each of them closes the request to the server. Text and calls are handed on as they come and no
+ * faster than `onDelta` takes them.
  */
 export function createOpenAiCompatibleModel(options: OpenAiCompatibleOptions): ModelClient {
   const { settings, apiKey, dispatcher } = options;
@@ -84,14 +89,32 @@ function createReader(call: ModelCall): Reader {
     },
     isComplete: () => stream?.isDone() ?? false,
     result: async (model, apiKey) => {
-      if (stream) return { ...stream.result(), toolCalls: [], model };
+      if (stream) return await toModelAnswer(stream.result(), model, call);
       const text = (pieces.length === 1 ? pieces[0] : Buffer.concat(pieces))?.toString('utf8') ?? '';
       if (head.status !== 200) throw refusedAnswer(head.status, head.headers, text, apiKey);
       const answer = readWhole(text);
       if (answer.text !== '') await call.onDelta?.({ type: 'text', text: answer.text });
-      return { ...answer, toolCalls: [], model };
+      return await toModelAnswer(answer, model, call);
     },
   };
+}
+
+/** Hands on what is left of the calls. */
+async function toModelAnswer(
+  { text, finishReason, usage, calls }: Answer,
+  model: string,
+  call: ModelCall,
+): Promise<ModelAnswer> {
+  const toolCalls = calls?.finish() ?? [];
+  if (calls) await handOn(calls.drain(), call);
+  return { text, toolCalls, finishReason: finishReasonOf(finishReason, toolCalls.length), usage, model };
+}
+
+async function handOn(deltas: readonly Delta[], { onDelta, signal }: ModelCall): Promise<void> {
+  for (const delta of onDelta ? deltas : []) {
+    signal.throwIfAborted();
+    await onDelta?.(delta);
+  }
 }
 
 interface StreamReader {
@@ -102,34 +125,27 @@ interface StreamReader {
   readonly result: () => Answer;
 }
 
-function createStreamReader({ onDelta }: ModelCall): StreamReader {
+function createStreamReader(call: ModelCall): StreamReader {
+  const { onDelta } = call;
   const parser = createSseParser();
   const answer: Answer = { text: '', finishReason: '', usage: { inputTokens: 0, outputTokens: 0 } };
   let done = false;
   return {
     take: (bytes) => {
-      let delta = '';
+      let text = '';
       for (const data of parser.feed(bytes)) {
         done ||= data === '[DONE]';
-        if (!done) delta += readChunk(data, answer);
+        if (!done) text += readChunk(data, answer);
       }
-      if (delta !== '') return onDelta?.({ type: 'text', text: delta });
+      if (onDelta === undefined) return;
+      if (answer.calls === undefined) return text === '' ? undefined : onDelta({ type: 'text', text });
+      const deltas = answer.calls.drain();
+      return handOn(text === '' ? deltas : [{ type: 'text', text }, ...deltas], call);
     },
     isDone: () => done,
     result: () => {
       if (answer.finishReason !== '') return answer;
-      throw new ModelError('the model server ended its answer before it was complete', { retryable: false });
+      throw endedEarly();
     },
   };
-}
-
-function tooLarge(): ModelError {
-  return new ModelError('the answer of the model server is over 32 MiB', { retryable: false });
-}
-
-function tooSlow(seconds: number, cause: unknown): ModelError {
-  return new ModelError(`the model server did not finish within ${seconds} s (model.timeoutSeconds)`, {
-    retryable: false,
-    cause,
-  });
 }

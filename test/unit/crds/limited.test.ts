@@ -47,27 +47,11 @@ describe('fields that are stored and not acted on', () => {
     ]);
   });
 
-  it('are named in fallbacks too', async () => {
-    const fallback = { provider: 'anthropic', name: 'm', apiKeySecretRef: { name: 'key' } };
-    const prices = { inputPerMillion: '1', outputPerMillion: '1' };
-    const model = {
-      provider: 'echo',
-      name: 'echo',
-      fallbacks: [
-        { provider: 'echo', name: 'echo' },
-        { ...fallback, prices },
-      ],
-    };
-    expect(await limitedOf('Agent', { model })).toEqual([
-      'spec.model.fallbacks[1].provider',
-      'spec.model.fallbacks[1].prices',
-    ]);
-  });
-
   it('are named by one of their values where the others work', async () => {
-    const model = { name: 'm', apiKeySecretRef: { name: 'key' } };
-    expect(await limitedOf('Agent', { model: { ...model, provider: 'anthropic' } })).toEqual(['spec.model.provider']);
-    expect(await limitedOf('Agent', { model: { ...model, provider: 'openai' } })).toEqual([]);
+    const model = { provider: 'echo', name: 'echo' };
+    const concurrency = (value: string) => limitedOf('Agent', { model, sessions: { concurrency: value } });
+    expect(await concurrency('Interrupt')).toEqual(['spec.sessions.concurrency']);
+    expect(await concurrency('Reject')).toEqual([]);
   });
 
   it.each(rows)('$kind $field: a manifest of the table sets it and is told so', async ({ kind, field }) => {

@@ -63,7 +63,7 @@ describe('an answer', () => {
         role: 'user',
         content: [
           { type: 'text', text: 'hi' },
-          { type: 'image_url', image_url: { url: 'data:,' } },
+          { type: 'image_url', image_url: { url: 'data:image/png;base64,AA==' } },
         ],
       },
     ];

@@ -30,7 +30,7 @@ describe('a rule that matched decides, whatever becomes of its agent', () => {
     expect(await ask(gateway.url, { key: 'all' })).toMatchObject({ status: 200, agent: 'other' });
   });
 
-  it('its Agent cannot be served by this version', async () => {
+  it('its Agent has a model without a key', async () => {
     const bound = { name: 'bound', model: { provider: 'anthropic', name: 'claude' } } as const;
     await start({ agents: [other, bound], routes: { r: [{ match: { chatId: 'c' }, to: 'bound' }] } });
     expect(await ask(gateway.url, { key: 'all', ...inChat })).toMatchObject({ status: 503, code: 'agent_not_ready' });

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -32,6 +32,20 @@ describe('the bundle for the image', () => {
     });
   });
 
+  it('keeps the package for anthropic models in a file of its own, which the gateway loads when it needs it', async () => {
+    const names = (await readdir(dist)).filter((name) => name.endsWith('.js'));
+    const files = new Map(
+      await Promise.all(names.map(async (name) => [name, await readFile(path.join(dist, name), 'utf8')] as const)),
+    );
+    const holders = names.filter((name) => files.get(name)?.includes('anthropic-version'));
+    expect(holders).toHaveLength(1);
+    const [holder = ''] = holders;
+    expect(reachable('gateway.js', files, /(?:from|import)\s*"\.\/([^"]+)"/g)).not.toContain(holder);
+    expect(reachable('gateway.js', files, /(?:from|import)\s*\(?"\.\/([^"]+)"/g)).toContain(holder);
+    const script = `import('./dist/${holder}').then(({ createAnthropic }) => console.log(createAnthropic({ apiKey: 'k' })('m').modelId))`;
+    expect((await run(process.execPath, ['-e', script], { cwd: folder })).stdout).toBe('m\n');
+  });
+
   it('brings the migrations of the database', async () => {
     const source = await readdir(path.join(root, 'gateway', 'db', 'migrations'));
     expect(await readdir(path.join(dist, 'migrations'))).toEqual(source);
@@ -48,3 +62,12 @@ describe('the bundle for the image', () => {
     return run(process.execPath, [path.join(dist, name), ...args], { cwd: folder, env: { PATH: process.env.PATH } });
   }
 });
+
+/** The files that one leads to by imports of this form, itself included. */
+function reachable(from: string, files: ReadonlyMap<string, string>, form: RegExp): ReadonlySet<string> {
+  const found = new Set([from]);
+  for (const name of found) {
+    for (const [, target = ''] of files.get(name)?.matchAll(form) ?? []) found.add(target);
+  }
+  return found;
+}
