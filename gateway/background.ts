@@ -4,13 +4,17 @@ import type { Logger } from '../core/lib/log.ts';
 import type { RunTurn } from './agent/turn.ts';
 import type { JobStatusSink } from './config/source.ts';
 import type { Table } from './config/table.ts';
+import type { Hints } from './db/hints.ts';
 import type { Database } from './db/pool.ts';
 import { createSender } from './delivery/send.ts';
 import type { EgressPolicy } from './egress.ts';
+import { createJobRuns } from './job-runs/job-runs.ts';
 import type { Limits } from './limits/limits.ts';
 import type { LeaseKeeper } from './runs/lease.ts';
 import { createWorker } from './runs/worker.ts';
 import { createScheduler } from './schedule/scheduler.ts';
+import { createBackgroundTurns } from './turns/background/background-turns.ts';
+import type { TurnFinisher } from './turns/finish-turn.ts';
 
 export interface BackgroundOptions {
   readonly database: Database;
@@ -18,6 +22,9 @@ export interface BackgroundOptions {
   readonly table: () => Table | undefined;
   readonly runTurn: RunTurn;
   readonly limits: Limits;
+  readonly hints: Hints;
+  /** Ends the runs of the API. */
+  readonly finisher: TurnFinisher;
   readonly jobStatus: JobStatusSink;
   /** Which addresses deliveries may reach. */
   readonly deliveryEgress: EgressPolicy;
@@ -39,15 +46,24 @@ export interface Background {
 export function createBackground(options: BackgroundOptions): Background {
   const { clock } = options;
   const sender = createSender({ ...options, egress: options.deliveryEgress });
-  const worker = createWorker({ ...options, onOutbox: sender.nudge });
+  const worker = createWorker({
+    ...options,
+    sources: [createJobRuns({ ...options, onOutbox: sender.nudge }), createBackgroundTurns(options)],
+    onFreed: (sessions) => {
+      for (const session of sessions) options.hints.tell('session', session);
+    },
+  });
   const scheduler = createScheduler({ ...options, onStarted: worker.nudge });
+  let unlisten: (() => void) | undefined;
   return {
     start: () => {
+      unlisten = options.hints.listen('queue', '', worker.nudge);
       scheduler.start();
       worker.start();
       sender.start();
     },
     stop: async (budgetMs) => {
+      unlisten?.();
       const endsAt = clock.monotonic() + budgetMs;
       await scheduler.stop();
       await worker.stop(Math.max(0, endsAt - clock.monotonic()));

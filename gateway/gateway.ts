@@ -3,6 +3,7 @@ import type { Logger } from '../core/lib/log.ts';
 import { sleep } from '../core/lib/sleep.ts';
 import { createTokens } from './admit/tokens/tokens.ts';
 import { createModels } from './agent/models/models.ts';
+import type { Tool } from './agent/tools/tool.ts';
 import { createTurnRunner } from './agent/turn.ts';
 import { createBackground } from './background.ts';
 import type { GatewayConfig } from './config/config-file.ts';
@@ -20,6 +21,8 @@ import { addHealth } from './ingress/health.ts';
 import { addModels } from './ingress/models.ts';
 import { createOpenStreams } from './ingress/open-streams.ts';
 import { addOpenApi } from './ingress/openapi.ts';
+import { addRunEvents } from './ingress/runs/run-events.ts';
+import { addRuns } from './ingress/runs/runs.ts';
 import { createLimits } from './limits/limits.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createLeaseKeeper } from './runs/lease.ts';
@@ -49,6 +52,8 @@ export interface GatewayOptions {
   /** Called after each swap, when the new table is in force. */
   readonly onServing?: ((table: Table) => void) | undefined;
   readonly metrics?: Metrics | undefined;
+  /** Tools that every agent has. */
+  readonly tools?: readonly Tool[] | undefined;
   /** How long a gateway that is not ready any more still takes requests; default 1 s, none in standalone mode. */
   readonly unreadyMs?: number;
   readonly log: Logger;
@@ -101,7 +106,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const models = createModels({
     egress: createEgressPolicy({ kind: 'models', allow: config.egress.models.allow, privateNetworks: true }),
   });
-  const runTurn = createTurnRunner({ models, metrics });
+  const runTurn = createTurnRunner({ models, metrics, tools: options.tools });
   const finisher = createTurnFinisher({ database, hints, log });
   const active = createActiveTurns({ database, lease: lease.current, hints, log });
   const stored = createStoredTurns({
@@ -116,6 +121,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   const limits = createLimits({ database, lease: lease.current, clock, registry: metrics.registry });
   const background = createBackground({
     database,
+    hints,
+    finisher,
     lease,
     table: tables.current,
     runTurn,
@@ -132,6 +139,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     log,
   });
   const isStateAvailable = () => state.isAvailable() === true;
+  const streams = createOpenStreams(config.limits.openStreams, metrics.registry);
   let draining = false;
   let settled = false;
   /** Whether this replica knows if it can store turns. Once it knew, a loss of the database does not unready it. */
@@ -166,10 +174,13 @@ export function createGateway(options: GatewayOptions): Gateway {
         stateless: createStatelessTurns({ database, isStateAvailable, runTurn }),
         stored,
         limits,
-        streams: createOpenStreams(config.limits.openStreams, metrics.registry),
+        streams,
         isRetired,
         clock,
       });
+      const runs = { ...admit, database, hints, stored, limits, isRetired, clock, streams };
+      addRuns(app, runs);
+      addRunEvents(app, runs);
       addExplain(app, { ...admit, database, isRetired });
       addSnapshot(app, admit);
     },

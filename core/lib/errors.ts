@@ -26,6 +26,8 @@ export const errorTable = {
   run_interrupted: { http: 409, type: 'invalid_request_error', retry: false },
   idempotency_conflict: { http: 409, type: 'invalid_request_error', retry: false },
   idempotency_in_progress: { http: 409, type: 'invalid_request_error', retry: true },
+  agent_replaced: { http: 409, type: 'invalid_request_error', retry: false },
+  approval_not_pending: { http: 409, type: 'invalid_request_error', retry: false },
   internal_error: { http: 500, type: 'server_error', retry: false },
   run_unknown: { http: 502, type: 'server_error', retry: false },
   model_failed: { http: 502, type: 'server_error', retry: false },

@@ -41,7 +41,7 @@ export type RefusalFacts = Partial<Choice> & {
   readonly refuseReason?: string | undefined;
 };
 
-/** The codes that `resolve` and `resolveJob` refuse with. */
+/** The codes that resolution refuses with. */
 export type RefusalCode = Extract<
   ErrorCode,
   | 'session_not_found'

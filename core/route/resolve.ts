@@ -33,7 +33,7 @@ export interface ResolveQuery {
 
 declare const resolved: unique symbol;
 
-/** The one permission to run an agent: only `resolve` and `resolveJob` make it, and the input of every run demands it. */
+/** The one permission to run an agent: only this file makes it, and the input of every run demands it. */
 export interface Resolution extends Choice {
   readonly [resolved]: true;
   readonly kind: 'resolved';
@@ -62,6 +62,11 @@ export function resolve(table: RouteTable, query: ResolveQuery): Resolution | Re
 /** The agent a CronJob runs as, which is its agentRef and nothing else, or why it may not run. */
 export function resolveJob(table: RouteTable, job: JobEntry): Resolution | Refusal {
   return serve(table, { agentName: job.agent, via: 'job' });
+}
+
+/** The agent of a run that was stored as this agent's, which is that one and no other, or why it may not go on. */
+export function resolveRun(table: RouteTable, agent: string): Resolution | Refusal {
+  return serve(table, { agentName: agent, via: 'run' });
 }
 
 function byBinding(table: RouteTable, query: ResolveQuery): Resolution | Refusal | undefined {

@@ -11,6 +11,7 @@ import type { Limits } from '../limits/limits.ts';
 import type { Permit } from '../limits/permit.ts';
 import type { RecordEffects } from '../runs/record-effects.ts';
 import { untilStored } from '../runs/until-stored.ts';
+import { StopRequested } from '../runs/worker.ts';
 import { finalText, toItems } from '../sessions/items.ts';
 import type { FinishRun, JobRunEnding } from './finish-run.ts';
 import type { JobRun } from './job-run.ts';
@@ -32,11 +33,6 @@ export interface ExecuteOptions {
   readonly onBegun: () => void;
   /** Called after outbox rows were stored. */
   readonly onOutbox: () => void;
-}
-
-/** The reason of a run's signal when the run itself was asked to stop, as opposed to its worker. */
-export class StopRequested extends Error {
-  override readonly name = 'StopRequested';
 }
 
 /** What came of one attempt of a run. */

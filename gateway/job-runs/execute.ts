@@ -1,7 +1,7 @@
+import { queueAgain } from '../runs/queue-again.ts';
 import { untilStored } from '../runs/until-stored.ts';
 import { type AttemptResult, attemptRun, type ExecuteOptions } from './attempt.ts';
 import type { JobRun } from './job-run.ts';
-import { queueAgain } from './queue-again.ts';
 
 /**
  * Executes one claimed run as its own Agent, from preflight to its stored end, and never throws. `signal` aborts with

@@ -15,8 +15,13 @@ export interface Bound extends BoundId {
   readonly maximum: number;
 }
 
-/** Every bound that a run of this agent for this principal must keep; usually there is none. */
-export function boundsOf(agent: AgentEntry, principal: Principal | undefined): readonly Bound[] {
+/**
+ * What is admitted: a request, the run that it asks for, or both at once. Tokens bound each of them.
+ */
+export type Admitted = 'request' | 'run' | 'both';
+
+/** Every bound that this agent must keep for this principal; usually there is none. */
+export function boundsOf(agent: AgentEntry, principal: Principal | undefined, what: Admitted): readonly Bound[] {
   const { requestsPerMinute, tokensPerDay, maxConcurrentRuns } = agent.limits;
   const ofKey = principal?.limits;
   if (
@@ -29,7 +34,7 @@ export function boundsOf(agent: AgentEntry, principal: Principal | undefined): r
   }
   const bounds: Bound[] = [];
   const add = (name: BoundName, owner: Omit<BoundId, 'name'>, maximum: number | undefined) => {
-    if (maximum !== undefined) bounds.push({ name, ...owner, maximum });
+    if (maximum !== undefined && what !== leaves[name]) bounds.push({ name, ...owner, maximum });
   };
   const ofAgent = { agent: agent.name, principal: '' };
   add('tokensPerDay', ofAgent, tokensPerDay);
@@ -44,3 +49,10 @@ export function boundsOf(agent: AgentEntry, principal: Principal | undefined): r
 }
 
 const none: readonly Bound[] = [];
+
+/** What a bound does not concern. */
+const leaves: Readonly<Record<BoundName, Admitted | undefined>> = {
+  requestsPerMinute: 'run',
+  maxConcurrentRuns: 'request',
+  tokensPerDay: undefined,
+};

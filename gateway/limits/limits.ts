@@ -5,7 +5,7 @@ import type { Principal } from '../../core/route/principal.ts';
 import type { AgentEntry } from '../../core/snapshot/schema.ts';
 import type { Database } from '../db/pool.ts';
 import type { WorkerLease } from '../runs/lease.ts';
-import { type Bound, boundsOf } from './bounds.ts';
+import { type Admitted, type Bound, boundsOf } from './bounds.ts';
 import { createSliceLeaser } from './lease-slices.ts';
 import { createMeter, type Meter, type Taken, type Unit } from './meter.ts';
 import { createPermit, freePermit, type Permit } from './permit.ts';
@@ -23,13 +23,13 @@ export interface LimitsOptions {
 /** The bounds of Agents and keys, which hold over all replicas together. */
 export interface Limits {
   /**
-   * Takes one request and one run. Throws `rate_limited`, `budget_exceeded` with the time to wait and headers, or
+   * Takes one request and one run, or `what` of them. Throws `rate_limited`, `budget_exceeded` with the time to wait and headers, or
    * `state_unavailable` when the slice is used up and the database does not answer. Where nothing is bounded, and while
    * the slice that is held has room, the answer is no promise and the database is not asked.
    */
-  readonly admit: (agent: AgentEntry, principal: Principal) => Permit | Promise<Permit>;
+  readonly admit: (agent: AgentEntry, principal: Principal, what?: Admitted) => Permit | Promise<Permit>;
   /** For background runs: undefined where there is no room now. Throws `budget_exceeded` and `state_unavailable`. */
-  readonly tryAdmit: (agent: AgentEntry, principal?: Principal) => Promise<Permit | undefined>;
+  readonly tryAdmit: (agent: AgentEntry, principal?: Principal, what?: Admitted) => Promise<Permit | undefined>;
   /** Gives leased slots and slices back; permits that are still open count on. */
   readonly stop: () => Promise<void>;
 }
@@ -67,17 +67,21 @@ export function createLimits(options: LimitsOptions): Limits {
     if (!stopped) timer ??= setInterval(keepUp, keepUpEveryMs);
     return made;
   };
-  const admit = (agent: AgentEntry, principal: Principal | undefined): Permit | Promise<Permit> => {
-    const bounds = boundsOf(agent, principal);
+  const admit = (
+    agent: AgentEntry,
+    principal: Principal | undefined,
+    what: Admitted = 'both',
+  ): Permit | Promise<Permit> => {
+    const bounds = boundsOf(agent, principal, what);
     if (bounds.length === 0) return freePermit;
     return takeAll(bounds.map(meterOf), (refused) => metrics.refused(agent.name, refused));
   };
 
   return {
     admit,
-    tryAdmit: async (agent, principal) => {
+    tryAdmit: async (agent, principal, what) => {
       try {
-        return await admit(agent, principal);
+        return await admit(agent, principal, what);
       } catch (error) {
         if (error instanceof TalariaError && error.code === 'rate_limited') return undefined;
         throw error;

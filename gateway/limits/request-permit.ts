@@ -1,5 +1,6 @@
 import type { Principal } from '../../core/route/principal.ts';
 import type { AgentEntry } from '../../core/snapshot/schema.ts';
+import type { Admitted } from './bounds.ts';
 import type { Limits } from './limits.ts';
 import type { Permit } from './permit.ts';
 
@@ -19,7 +20,7 @@ export interface RequestPermit {
 }
 
 /** Makes one that holds nothing yet. */
-export function createRequestPermit(limits: Limits, principal: Principal): RequestPermit {
+export function createRequestPermit(limits: Limits, principal: Principal, what?: Admitted): RequestPermit {
   let held: { readonly agent: string; readonly permit: Permit } | undefined;
   return {
     admit: (agent) => {
@@ -29,7 +30,7 @@ export function createRequestPermit(limits: Limits, principal: Principal): Reque
       const hold = (permit: Permit) => {
         held = { agent: agent.name, permit };
       };
-      const permit = limits.admit(agent, principal);
+      const permit = limits.admit(agent, principal, what);
       return permit instanceof Promise ? permit.then(hold) : hold(permit);
     },
     headers: () => held?.permit.headers ?? {},

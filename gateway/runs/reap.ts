@@ -4,20 +4,28 @@ import type { Database } from '../db/pool.ts';
 /** How often a run may lose its worker before it is given up: it may be what kills the workers. */
 const maxLostAttempts = 10;
 
+/** What was settled. */
+export interface Reaped {
+  readonly resumed: number;
+  readonly freed: readonly string[];
+}
+
 /**
  * Settles what dead workers left, or with `workers`, only what those left. A background run without effects is queued again as its
  * next attempt; every other one that had begun becomes `unknown`, which frees its session and its job and counts as a
  * failure. A run that was asked to stop and did not in time becomes `unknown` too. A queued run of an open request ends with
- * the request's worker. Gives the number of runs that were queued again.
+ * the request's worker. Gives the number of runs that
+ * were queued again and the sessions of those that ended.
  */
-export async function reapRuns(database: Database, log: Logger, workers?: readonly string[]): Promise<number> {
-  const { rows } = await database.prepared<{ resumed: string; unknown: string }>('reap-runs', reapStatement, [
-    maxLostAttempts,
-    workers ?? null,
-  ]);
+export async function reapRuns(database: Database, log: Logger, workers?: readonly string[]): Promise<Reaped> {
+  const { rows } = await database.prepared<{ resumed: string; unknown: string; freed: string[] | null }>(
+    'reap-runs',
+    reapStatement,
+    [maxLostAttempts, workers ?? null],
+  );
   const [resumed, unknown] = [Number(rows[0]?.resumed ?? 0), Number(rows[0]?.unknown ?? 0)];
   if (resumed + unknown > 0) log.warn({ resumed, unknown }, 'runs of dead workers were settled');
-  return resumed;
+  return { resumed, freed: rows[0]?.freed ?? [] };
 }
 
 const reapStatement = `
@@ -54,7 +62,7 @@ const reapStatement = `
       select id, 'running', true from overdue
     ) o
     where r.id = o.id
-    returning r.id, r.job_uid, r.status
+    returning r.id, r.job_uid, r.status, r.session_id
   ),
   failures as (
     select job_uid, count(*) filter (where status = 'unknown') as failed
@@ -70,4 +78,5 @@ const reapStatement = `
         status_urgent = status_urgent or (f.failed > 0 and status_healthy <> 'RunFailed')
     from failures f join held_jobs h on h.uid = f.job_uid where j.uid = h.uid
   )
-  select (select count(*) from resumed) as resumed, (select count(*) from ended where status = 'unknown') as unknown`;
+  select array(select distinct session_id from ended where session_id is not null) as freed,
+    (select count(*) from resumed) as resumed, (select count(*) from ended where status = 'unknown') as unknown`;

@@ -18,6 +18,8 @@ export interface ReaperOptions {
   readonly log: Logger;
   /** Called when runs were queued again. */
   readonly onResumed: () => void;
+  /** Called with the sessions of runs that ended. */
+  readonly onFreed: (sessions: readonly string[]) => void;
 }
 
 /**
@@ -25,10 +27,12 @@ export interface ReaperOptions {
  * dead worker left, once it has held its lease for a while.
  */
 export async function reapUntil(stopping: AbortSignal, options: ReaperOptions): Promise<void> {
-  const { database, lease, clock, log, onResumed } = options;
+  const { database, lease, clock, log, onResumed, onFreed } = options;
   let held: { readonly id: string; readonly since: number } | undefined;
   const reap = async (workers?: readonly string[]) => {
-    if ((await reapRuns(database, log, workers)) > 0) onResumed();
+    const { resumed, freed } = await reapRuns(database, log, workers);
+    if (resumed > 0) onResumed();
+    if (freed.length > 0) onFreed(freed);
   };
   while (!stopping.aborted) {
     await sleep(held === undefined ? awaitLeaseMs : reapEveryMs, stopping);

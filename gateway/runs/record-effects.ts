@@ -1,12 +1,17 @@
 import { createBatcher } from '../../core/lib/batcher.ts';
 import type { Database } from '../db/pool.ts';
-import type { JobRun } from '../job-runs/job-run.ts';
+/** Who holds a run; fences every write. */
+export interface HeldRun {
+  readonly id: string;
+  readonly worker: string;
+  readonly attempt: number;
+}
 
 /**
  * Records that a model is about to be called for a run, and makes the session of an isolated one. False: the run was taken
  * from this worker or asked to stop, and no call may be made. A second call with the same session does no harm.
  */
-export type RecordEffects = (run: JobRun, session: OwnSession | undefined) => Promise<boolean>;
+export type RecordEffects = (run: HeldRun, session: OwnSession | undefined) => Promise<boolean>;
 
 /** A session that is to be made for one run alone. */
 export interface OwnSession {
@@ -25,7 +30,7 @@ export function createEffectsRecorder(database: Database): RecordEffects {
 }
 
 interface Begun {
-  readonly run: JobRun;
+  readonly run: HeldRun;
   readonly session: OwnSession | undefined;
 }
 

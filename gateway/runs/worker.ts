@@ -1,19 +1,11 @@
 import type { Clock } from '../../core/lib/clock.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import { within } from '../../core/lib/within.ts';
-import type { RunTurn } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
-import { StopRequested } from '../job-runs/attempt.ts';
-import { executeRun } from '../job-runs/execute.ts';
-import { createRunFinisher } from '../job-runs/finish-run.ts';
-import type { JobRun } from '../job-runs/job-run.ts';
-import type { Limits } from '../limits/limits.ts';
-import { claimRuns } from './claim.ts';
 import type { LeaseKeeper, WorkerLease } from './lease.ts';
 import { createNudgedLoop } from './nudged-loop.ts';
 import { reapUntil } from './reaper.ts';
-import { createEffectsRecorder } from './record-effects.ts';
 import { watchRuns } from './watch.ts';
 
 /** Takes background runs and executes them. */
@@ -25,20 +17,62 @@ export interface Worker {
   readonly stop: (budgetMs: number) => Promise<void>;
 }
 
+/** Runs of one kind, such as those of CronJobs. */
+export interface RunSource {
+  /**
+   * Takes up to `limit` queued runs for this worker. `leaseExpired` is true when the worker's lease is over, in which case
+   * nothing was taken.
+   */
+  readonly claim: (
+    worker: string,
+    sequence: number,
+    limit: number,
+  ) => Promise<{ readonly runs: readonly ClaimedRun[]; readonly leaseExpired: boolean }>;
+}
+
+/** A run that this worker holds. */
+export interface ClaimedRun {
+  /** UUID. */
+  readonly id: string;
+  /** Another run may have waited for the end of this one. */
+  readonly wakesNext: boolean;
+  /** Executes it to its stored end, and never throws. */
+  readonly execute: (attempt: Attempt) => Promise<void>;
+}
+
+/** What one attempt of a run is given. */
+export interface Attempt {
+  /** The one in force when the run was taken. */
+  readonly table: Table;
+  /**
+   * Aborts with StopRequested when the run is to be cancelled, and with anything else when the worker may not go on: then
+   * nothing is written and the run is left to be reaped.
+   */
+  readonly signal: AbortSignal;
+  /** Ends the attempts to store what came of the run. */
+  readonly gaveUp: AbortSignal;
+  /** To be called right before a model is called. */
+  readonly onBegun: () => void;
+}
+
+/** The reason of a run's signal when the run itself was asked to stop, as opposed to its worker. */
+export class StopRequested extends Error {
+  override readonly name = 'StopRequested';
+}
+
 export interface WorkerOptions {
   readonly database: Database;
   readonly lease: LeaseKeeper;
   readonly table: () => Table | undefined;
-  readonly runTurn: RunTurn;
-  readonly limits: Limits;
+  readonly sources: readonly RunSource[];
   /** False while this replica's snapshot is too old to take background work. */
   readonly mayWork: () => boolean;
+  /** Called with the sessions of runs that were settled for their dead workers. */
+  readonly onFreed: (sessions: readonly string[]) => void;
   readonly clock: Clock;
   readonly log: Logger;
   /** How many runs are executed at once; default 64. */
   readonly concurrency?: number;
-  /** Called after outbox rows were stored. */
-  readonly onOutbox: () => void;
 }
 
 const lookEveryMs = 250;
@@ -52,8 +86,6 @@ const abortMs = 1_000;
 export function createWorker(options: WorkerOptions): Worker {
   const { lease, clock, log, concurrency = 64 } = options;
   let watchedAt = clock.monotonic();
-  const recordEffects = createEffectsRecorder(options.database);
-  const finishRun = createRunFinisher(options.database);
   const stopping = new AbortController();
   const gaveUp = new AbortController();
   const active = new Map<string, { readonly controller: AbortController; readonly done: Promise<void> }>();
@@ -61,36 +93,35 @@ export function createWorker(options: WorkerOptions): Worker {
   let reaping: Promise<void> | undefined;
   let moreQueued = false;
 
-  const execute = (run: JobRun, held: WorkerLease, table: Table) => {
+  const execute = (run: ClaimedRun, held: WorkerLease, table: Table) => {
     const controller = new AbortController();
     const signal = AbortSignal.any([held.signal, gaveUp.signal, controller.signal]);
     const onBegun = () => {
       if (beginning.delete(run.id) && moreQueued) nudge();
     };
     beginning.add(run.id);
-    const done = executeRun(
-      { ...options, table, recordEffects, finishRun, onBegun },
-      run,
-      signal,
-      gaveUp.signal,
-    ).finally(() => {
+    const done = run.execute({ table, signal, gaveUp: gaveUp.signal, onBegun }).finally(() => {
       active.delete(run.id);
       beginning.delete(run.id);
-      // Otherwise nothing waited for this end but runs of the same job, which the next look finds.
-      if (moreQueued || run.backlog) nudge();
+      if (moreQueued || run.wakesNext) nudge();
     });
     active.set(run.id, { controller, done });
   };
 
   const take = async (): Promise<void> => {
-    const free = Math.min(concurrency - active.size, maxBeginning - beginning.size);
     const held = lease.current();
     const table = options.table();
-    if (free <= 0 || held === undefined || table === undefined || !options.mayWork()) return;
-    const { runs, leaseExpired } = await claimRuns(options.database, held.id, table.sequence, free);
-    if (leaseExpired) lease.lost(held);
-    moreQueued = runs.length === free;
-    for (const run of runs) execute(run, held, table);
+    if (held === undefined || table === undefined || !options.mayWork()) return;
+    let more = false;
+    for (const source of options.sources) {
+      const free = Math.min(concurrency - active.size, maxBeginning - beginning.size);
+      if (free <= 0) return;
+      const { runs, leaseExpired } = await source.claim(held.id, table.sequence, free);
+      if (leaseExpired) return lease.lost(held);
+      more ||= runs.length === free;
+      for (const run of runs) execute(run, held, table);
+    }
+    moreQueued = more;
   };
 
   const watch = async (): Promise<void> => {

@@ -38,7 +38,7 @@ export type Begun =
 export async function beginOnOwner(options: StoredTurnsOptions, request: TurnRequest, start: Start): Promise<Begun> {
   if (request.session.kind === 'header') return await beginNamed(options, request, start, request.session.value);
   const resolution = await resolveTurn(options.database, request, undefined);
-  await request.admit?.(resolution.agent);
+  await request.admit(resolution.agent);
   const begun = await beginOrAbandon(options, turnToBegin(request, start, resolution, targetOf(request)));
   const settled = settle(begun, resolution);
   if (settled !== undefined) return settled;
@@ -61,7 +61,7 @@ async function beginNamed(
   let owner = owners.get(principal.id, name) ?? (await lookUpFirst(database, request, ref));
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
     const resolution = await resolveTurn(database, request, owner);
-    await request.admit?.(resolution.agent);
+    await request.admit(resolution.agent);
     const target = owner ? ({ kind: 'id', id: owner.id } as const) : targetOfRef(ref);
     const begun = await beginOrAbandon(options, turnToBegin(request, start, resolution, target));
     if (begun.kind === 'missing') {

@@ -1,7 +1,8 @@
+import type { Principal } from '../../core/route/principal.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
 import type { AgentEntry } from '../../core/snapshot/schema.ts';
 import type { Database } from '../db/pool.ts';
-import type { TurnRequest } from './turn-request.ts';
+import type { TurnContent, TurnRequest } from './turn-request.ts';
 
 /** The session of a turn, as the database is asked for it. */
 export type SessionTarget =
@@ -111,13 +112,23 @@ const beginStatement = `
 
 /** A turn of an open request is run from memory; what a worker in the background needs is stored. */
 function storedInput({ request, worker }: TurnToBegin): object {
-  const { input, context, instructions, tools, parameters } = request;
-  return worker === undefined ? { items: input, context, instructions, tools, parameters } : { items: input };
+  const { input, context, instructions, tools, parameters, query } = request;
+  if (worker !== undefined) return { items: input };
+  const { limits } = query.principal;
+  const stored: StoredContent = { items: input, context, instructions, tools, parameters, limits };
+  return stored;
 }
 
 function scopeOf({ sessions }: AgentEntry, chatType: string, threadId: string): 'User' | 'Chat' {
   if (threadId !== '') return sessions.threadScope;
   return chatType === 'direct' ? 'User' : sessions.groupScope;
+}
+
+/** `runs.input` of a run in the background. */
+export interface StoredContent extends Omit<TurnContent, 'input'> {
+  readonly items: TurnContent['input'];
+  /** Those of the key that asked for it. */
+  readonly limits: Principal['limits'];
 }
 
 interface BeginRow {

@@ -40,6 +40,23 @@ export async function beginWithinLimits<F, T>(
   }
 }
 
+/** The same for a turn that is left to the background: it counts as a request now, and as a run when it is taken. */
+export async function submitWithinLimits<T>(
+  limits: Limits,
+  principal: Principal,
+  submit: (admit: AdmitTurn) => Promise<T>,
+): Promise<T & { readonly limitHeaders: Readonly<Record<string, string>> }> {
+  const permit = createRequestPermit(limits, principal, 'request');
+  try {
+    const submitted = await submit(permit.admit);
+    permit.release();
+    return { ...submitted, limitHeaders: permit.headers() };
+  } catch (error) {
+    permit.cancel();
+    throw error;
+  }
+}
+
 interface Completes<F> {
   readonly complete: (following?: F) => Promise<TurnResult>;
 }

@@ -57,8 +57,8 @@ export interface TurnRequest extends TurnContent {
   readonly table: Table;
   readonly query: ResolveQuery;
   readonly session: SessionChoice;
-  /** Absent: of a turn in the background, which waits for its limits when it is taken. */
-  readonly admit?: AdmitTurn | undefined;
+  /** Keeps the limits of agent and key, as soon as the agent is known. */
+  readonly admit: AdmitTurn;
   /** Default: `api`. */
   readonly trigger?: 'api' | 'chat' | undefined;
   /** Makes a repeated request give what the first one did. */

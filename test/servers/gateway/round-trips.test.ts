@@ -87,6 +87,7 @@ async function storedTurns() {
         input: toItems({ role: 'user', content: 'hello' }),
         tools: [],
         parameters: {},
+        admit: () => undefined,
       },
       new AbortController().signal,
     );

@@ -6,11 +6,13 @@ import { createTurnRunner, type RunTurn } from '../../../gateway/agent/turn.ts';
 import { createBackground } from '../../../gateway/background.ts';
 import type { JobStatus, JobStatusSink } from '../../../gateway/config/source.ts';
 import type { Table } from '../../../gateway/config/table.ts';
+import { createHints } from '../../../gateway/db/hints.ts';
 import { createDatabase, type Database } from '../../../gateway/db/pool.ts';
 import { createEgressPolicy } from '../../../gateway/egress.ts';
 import { createLimits } from '../../../gateway/limits/limits.ts';
 import { createMetrics } from '../../../gateway/metrics.ts';
 import { createLeaseKeeper } from '../../../gateway/runs/lease.ts';
+import { createTurnFinisher } from '../../../gateway/turns/finish-turn.ts';
 
 /** What a gateway does by the clock, without its HTTP side. */
 export interface Replica {
@@ -59,12 +61,15 @@ export function startReplica({ url, name, table, ...options }: ReplicaOptions): 
     },
   };
   const limits = createLimits({ database, lease: lease.current, clock, registry });
+  const hints = createHints({ database, directUrl: url, registry, log, clock });
   const background = createBackground({
     database,
     lease,
     table: () => current,
     runTurn: options.runTurn ?? createTurnRunner({ models, metrics: createMetrics() }),
     limits,
+    hints,
+    finisher: createTurnFinisher({ database, hints, log }),
     jobStatus: options.sink ?? writeToMap,
     deliveryEgress: createEgressPolicy({
       kind: 'delivery',

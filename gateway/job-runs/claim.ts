@@ -1,18 +1,18 @@
 import type { Database } from '../db/pool.ts';
-import type { JobRun, JobRunInput } from '../job-runs/job-run.ts';
+import type { JobRun, JobRunInput } from './job-run.ts';
 
 /**
- * Takes up to `limit` queued background runs for this worker, the oldest first. An exclusive run waits for every earlier
+ * Takes up to `limit` queued runs of CronJobs for this worker, the oldest first. An exclusive run waits for every earlier
  * exclusive run of its job, and a run that a newer snapshot started for a replica that has it. `leaseExpired` is true when
  * the worker's lease is over, in which case nothing was taken.
  */
-export async function claimRuns(
+export async function claimJobRuns(
   database: Database,
   worker: string,
   sequence: number,
   limit: number,
 ): Promise<{ readonly runs: readonly JobRun[]; readonly leaseExpired: boolean }> {
-  const { rows } = await database.prepared<ClaimedRow>('claim-runs', claimStatement, [worker, limit, sequence]);
+  const { rows } = await database.prepared<ClaimedRow>('claim-job-runs', claimStatement, [worker, limit, sequence]);
   const runs = rows.flatMap((row) => (row.id === null ? [] : [toRun(row, row.id, worker)]));
   return { runs, leaseExpired: rows[0]?.alive === false };
 }
@@ -24,7 +24,7 @@ const claimStatement = `
   ),
   candidates as (
     select r.id from runs r, alive
-    where alive.alive and r.status = 'queued' and not r.foreground and r.start_after <= talaria_now() and r.sequence <= $3
+    where alive.alive and r.status = 'queued' and not r.foreground and r.trigger = 'cron' and r.start_after <= talaria_now() and r.sequence <= $3
       and not (r.exclusive and exists (
         select from runs earlier
         where earlier.job_uid = r.job_uid and earlier.id <> r.id and earlier.exclusive

@@ -1,6 +1,6 @@
 import type { Database } from '../db/pool.ts';
 import { storableText } from '../sessions/storable.ts';
-import type { JobRun } from './job-run.ts';
+import type { HeldRun } from './record-effects.ts';
 
 /** Why and when a run is queued again. */
 export interface QueueAgain {
@@ -11,7 +11,7 @@ export interface QueueAgain {
 }
 
 /** Puts a run that had no effect yet back in the queue. False, and nothing done: it had, was taken, or is to stop. */
-export async function queueAgain(database: Database, run: JobRun, again: QueueAgain): Promise<boolean> {
+export async function queueAgain(database: Database, run: HeldRun, again: QueueAgain): Promise<boolean> {
   const { rows } = await database.query(queueAgainStatement, [
     run.id,
     run.worker,
