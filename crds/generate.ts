@@ -7,6 +7,7 @@ import path from 'node:path';
 import { stringify } from 'yaml';
 import { type Kind, kinds } from './common.ts';
 import { customResourceDefinition } from './custom-resource.ts';
+import { errorReference } from './error-reference.ts';
 import { apiReference } from './reference.ts';
 
 const root = path.join(import.meta.dirname, '..');
@@ -25,7 +26,7 @@ async function check(): Promise<void> {
   for (const [file, text] of generated()) {
     const current = await readFile(path.join(root, file), 'utf8').catch(() => '');
     if (current === text) continue;
-    process.stderr.write(`${file} is not what the schemas in crds/ give; run npm run generate\n`);
+    process.stderr.write(`${file} is not what its source gives; run npm run generate\n`);
     process.exitCode = 1;
   }
 }
@@ -36,7 +37,7 @@ function generated(): readonly (readonly [file: string, text: string])[] {
     `charts/talaria/crds/${kinds[kind].plural}.talaria.dev.yaml`,
     crdYaml(kind),
   ]);
-  return [...manifests, ['docs/reference/api.md', apiReference()]];
+  return [...manifests, ['docs/reference/api.md', apiReference()], ['docs/reference/errors.md', errorReference()]];
 }
 
 /** YAML 1.1 with every text quoted, so that kubectl reads the same words as we wrote. */
