@@ -62,7 +62,12 @@ const reapStatement = `
       select id, 'running', true from overdue
     ) o
     where r.id = o.id
-    returning r.id, r.job_uid, r.status, r.session_id
+    returning r.id, r.job_uid, r.status, r.session_id, r.principal, r.started_at
+  ),
+  -- What never began may be asked for again under its Idempotency-Key.
+  released as (
+    delete from idempotency_keys k using ended e
+    where k.principal = e.principal and k.run_id = e.id and e.started_at is null
   ),
   failures as (
     select job_uid, count(*) filter (where status = 'unknown') as failed

@@ -40,7 +40,7 @@ const claimStatement = `
     select exists (select from workers where id = $1 and lease_until > talaria_now()) as alive
   ),
   candidates as (
-    select r.id from runs r, alive
+    select r.id, r.session_id from runs r, alive
     where alive.alive and r.status = 'queued' and not r.foreground and r.trigger <> 'cron'
       and r.start_after <= talaria_now() and r.sequence <= $3
       and not exists (
@@ -54,10 +54,15 @@ const claimStatement = `
     limit $2
     for update of r skip locked
   ),
+  -- Who begins a turn locks the session first and then waits for runs, so this may not wait for the session.
+  held_sessions as (
+    select id from sessions where id in (select session_id from candidates) for update skip locked
+  ),
   taken as (
     update runs r
     set status = 'running', worker = $1, attempt = attempt + 1, started_at = coalesce(started_at, talaria_now())
-    from candidates where r.id = candidates.id
+    from candidates c
+    where r.id = c.id and (c.session_id is null or c.session_id in (select id from held_sessions))
     returning r.id, r.agent, r.agent_uid, r.principal, r.session_id, r.attempt, r.input
   )
   select alive.alive, taken.* from alive left join taken on true order by taken.id`;
