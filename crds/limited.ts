@@ -15,7 +15,6 @@ export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
     { field: 'spec.profile.files' },
     { field: 'spec.profile.volume' },
     { field: 'spec.accounts' },
-    { field: 'spec.access.apiKeys[].deliver' },
     { field: 'spec.sessions.groupScope' },
     { field: 'spec.sessions.threadScope' },
     { field: 'spec.sessions.maxHistoryTokens' },

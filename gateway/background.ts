@@ -57,7 +57,10 @@ export function createBackground(options: BackgroundOptions): Background {
   let unlisten: (() => void) | undefined;
   return {
     start: () => {
-      unlisten = options.hints.listen('queue', '', worker.nudge);
+      unlisten = options.hints.listen('queue', '', () => {
+        worker.nudge();
+        sender.nudge();
+      });
       scheduler.start();
       worker.start();
       sender.start();

@@ -117,6 +117,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     hints,
     active,
     runTurn,
+    now: clock.now,
   });
   const limits = createLimits({ database, lease: lease.current, clock, registry: metrics.registry });
   const background = createBackground({

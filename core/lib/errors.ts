@@ -88,6 +88,13 @@ export const errorTable = {
     means: 'The path is for keys of the role admin.',
     cure: 'Use a gateway key with the annotation `talaria.dev/role=admin`.',
   },
+  deliver_forbidden: {
+    http: 403,
+    type: 'permission_error',
+    retry: false,
+    means: 'The key may not have results delivered.',
+    cure: "Set `deliver: true` on an Agent's key, or the annotation `talaria.dev/deliver=true` on a gateway key.",
+  },
   origin_refused: {
     http: 403,
     type: 'permission_error',

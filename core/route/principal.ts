@@ -9,6 +9,8 @@ export interface Principal {
   readonly ownAgent?: string;
   /** Name of the gateway key, which a Route's `apiKey` may match; absent for every other kind. */
   readonly keyName?: string;
+  /** Its requests may have their results delivered; absent: they may not. */
+  readonly deliver?: boolean;
   /** Bounds of its key besides those of the agent it calls; absent: none. */
   readonly limits?: KeyLimits;
 }

@@ -4,7 +4,7 @@ import type { Table } from '../config/table.ts';
 import type { Tokens } from './tokens/tokens.ts';
 
 /** Whom a request speaks for when it needs no key: every agent, in standalone mode on loopback. */
-export const localPrincipal: Principal = { id: 'local', role: 'admin', agents: '*' };
+export const localPrincipal: Principal = { id: 'local', role: 'admin', agents: '*', deliver: true };
 
 export interface AuthOptions {
   /** A request without a key is `local`; so is one with any key while no key is configured. */

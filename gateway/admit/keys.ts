@@ -56,23 +56,32 @@ function principalsByHash(
   };
   for (const key of content.gatewayKeys) {
     const agents = key.agents.includes('*') ? '*' : key.agents;
-    add({ id: `gateway-key:${key.name}`, role: key.role, agents, keyName: key.name }, key.credentials);
+    add({ id: `gateway-key:${key.name}`, role: key.role, agents, keyName: key.name, ...rights(key) }, key.credentials);
   }
   for (const agent of content.agents) {
     for (const key of agent.keys) {
       const id = `agent-key:${agent.name}/${key.name}`;
       const bounds = key.limits === undefined ? {} : { limits: key.limits };
-      add({ id, role: 'client', agents: [agent.name], ownAgent: agent.name, ...bounds }, key.credentials);
+      add(
+        { id, role: 'client', agents: [agent.name], ownAgent: agent.name, ...rights(key), ...bounds },
+        key.credentials,
+      );
     }
   }
   return principals;
 }
 
-/** The first of two principals, with what the second adds. */
+/** The first of two principals, with the agents of both and no right that one of them lacks. */
 function both(first: Principal, second: Principal): Principal {
   const limits = strictest(first.limits, second.limits);
   const agents = union(first.agents, second.agents);
-  return { ...first, agents, ...(limits === undefined ? {} : { limits }) };
+  const { deliver: _, ...rest } = first;
+  const deliver = first.deliver === true && second.deliver === true;
+  return { ...rest, agents, ...rights({ deliver }), ...(limits === undefined ? {} : { limits }) };
+}
+
+function rights({ deliver }: { readonly deliver: boolean }): Pick<Principal, 'deliver'> {
+  return deliver ? { deliver } : {};
 }
 
 function strictest(one: KeyLimits | undefined, other: KeyLimits | undefined): KeyLimits | undefined {

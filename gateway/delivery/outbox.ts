@@ -29,9 +29,10 @@ export interface DeliveryBody {
   readonly timestamp: string;
   readonly data: {
     readonly agent: string;
-    readonly cronJob: string;
+    /** Absent of a run that a request asked for. */
+    readonly cronJob?: string;
     readonly runId: string;
-    readonly scheduledTime: string;
+    readonly scheduledTime?: string;
     readonly outcome: RunEnding['outcome'];
     readonly text: string;
     readonly part: number;
@@ -49,6 +50,38 @@ export function outboxRows(run: JobRun, ending: RunEnding, now: number): OutboxR
       : (['failure', job.onFailure.deliver] as const);
   return targets.map((target) => outboxRow(run, `${list}/${target.name}`, target, bodyOf(run, ending, now), silent));
 }
+
+/** What a request may ask its result to be delivered to. */
+export interface RequestedTarget {
+  readonly log: true;
+}
+
+/** What a completed run of a request sends. */
+export function requestOutboxRows(
+  run: { readonly id: string; readonly agent: string },
+  targets: readonly RequestedTarget[],
+  text: string,
+  now: number,
+): OutboxRow[] {
+  const runId = toWire('run', run.id);
+  const data = { agent: run.agent, runId, outcome: 'completed', text, part: 1, parts: 1 } as const;
+  return targets.map((_, at) => ({
+    id: newId(),
+    target: `deliver/${at}`,
+    part: 1,
+    parts: 1,
+    line: `${runId}/deliver/${at}`,
+    kind: 'log',
+    destination: {},
+    data: { type: 'talaria.run.completed', timestamp: new Date(now).toISOString(), data },
+    status: 'pending',
+    last_error: '',
+    expire_after_seconds: expireAfterSeconds,
+  }));
+}
+
+/** As CronJobs have it by default. */
+const expireAfterSeconds = 24 * 3_600;
 
 function outboxRow(run: JobRun, id: TargetId, target: DeliverTarget, data: DeliveryBody, silent: boolean): OutboxRow {
   return {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ChatMessage, FunctionTool, ToolChoice, TurnParameters } from '../agent/models/port.ts';
 import { asksForNothing, asksNothing, handedOn, isObject, readBody, unsupported, withoutAbsent } from './body.ts';
+import { deliverSchema, refuseUnsupportedTargets } from './deliver.ts';
 
 /** A chat completion as it was asked for. */
 export interface ChatRequest {
@@ -10,6 +11,7 @@ export interface ChatRequest {
   readonly tools: readonly FunctionTool[];
   readonly parameters: TurnParameters;
   readonly stream: boolean;
+  readonly deliver: z.output<typeof deliverSchema>;
   /** The stream ends with the usage. */
   readonly includeUsage: boolean;
 }
@@ -40,6 +42,7 @@ export function readChatBody(body: unknown): ChatRequest {
     messages: data.messages,
     tools: (data.tools ?? []).map((tool) => withoutAbsent(tool.function) as FunctionTool),
     parameters: withoutAbsent(parameters),
+    deliver: data.deliver,
     stream: data.stream ?? false,
     includeUsage: data.stream_options?.include_usage ?? false,
   };
@@ -145,7 +148,7 @@ export const chatBodySchema = z
     audio: asksNothing(),
     prediction: asksNothing(),
     web_search_options: asksNothing(),
-    deliver: asksNothing(),
+    deliver: deliverSchema,
   })
   .superRefine(refuseUnknownChoice);
 
@@ -168,6 +171,7 @@ function refuseUnknownChoice(
 /** What the schema could only call a wrong shape is told by name. */
 function refuseUnsupported(body: unknown): void {
   if (!isObject(body)) return;
+  refuseUnsupportedTargets(body);
   if (typeof body.n === 'number' && body.n !== 1) throw unsupported('n', 'One answer at a time: leave it out.');
   for (const [at, message] of listOf(body.messages)) {
     if (message.role === 'function') throw unsupported(`messages[${at}].role`, 'Use the role tool.');

@@ -19,6 +19,7 @@ import type { StoredTurns } from '../turns/stored-turn.ts';
 import type { SessionChoice } from '../turns/turn-request.ts';
 import { type AnswerFrame, completion, createChunkWriter, replayEvents } from './chat-answer.ts';
 import { type ChatRequest, readChatBody } from './chat-body.ts';
+import { readDeliver } from './deliver.ts';
 import { errorAnswer } from './errors.ts';
 import { createEventStream } from './event-stream.ts';
 import type { TalariaHeaders } from './headers.ts';
@@ -42,7 +43,7 @@ export interface ChatCompletionsOptions extends AdmitOptions {
 
 /**
  * `POST /v1/chat/completions`: stateless, or a turn of the session that `X-Talaria-Session-Id` names. With an
- * Idempotency-Key it is a run also without a session, and a repeated request gets its stored answer.
+ * Idempotency-Key or `deliver` it is a run also without a session, and a repeated request gets its stored answer.
  */
 export function addChatCompletions(app: FastifyInstance, options: ChatCompletionsOptions): void {
   app.post('/v1/chat/completions', { onRequest: admitBy(options) }, async (request, reply) => {
@@ -96,13 +97,14 @@ async function beginTurn(options: ChatCompletionsOptions, parsed: Parsed, admit:
   const { table } = admissionOf(parsed.request);
   const query = queryOf(options, parsed);
   const { messages, tools, parameters } = body;
-  if (headers.sessionId === '' && idempotency === undefined) {
+  const deliver = readDeliver(admissionOf(parsed.request).principal, body.deliver);
+  if (headers.sessionId === '' && idempotency === undefined && deliver.length === 0) {
     return await options.stateless.begin({ table, query, messages, tools, parameters, clientSignal, admit });
   }
   const session: SessionChoice =
     headers.sessionId === '' ? { kind: 'none' } : { kind: 'header', value: headers.sessionId };
   const input = (session.kind === 'none' ? messages : lastTurn(messages)).flatMap(toItems);
-  const asked = { table, query, session, input, tools, parameters, idempotency, admit };
+  const asked = { table, query, session, input, tools, parameters, deliver, idempotency, admit };
   const turn = await options.stored.begin(asked, clientSignal);
   if (turn.kind === 'repeated') return await repeat(options, parsed, turn.run);
   return { ...turn, complete: (onEvent) => turn.complete({ onEvent }) };

@@ -112,10 +112,10 @@ const beginStatement = `
 
 /** A turn of an open request is run from memory; what a worker in the background needs is stored. */
 function storedInput({ request, worker }: TurnToBegin): object {
-  const { input, context, instructions, tools, parameters, query } = request;
+  const { input, context, instructions, tools, parameters, deliver, query } = request;
   if (worker !== undefined) return { items: input };
   const { limits } = query.principal;
-  const stored: StoredContent = { items: input, context, instructions, tools, parameters, limits };
+  const stored: StoredContent = { items: input, context, instructions, tools, parameters, deliver, limits };
   return stored;
 }
 

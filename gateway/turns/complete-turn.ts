@@ -3,8 +3,9 @@ import type { Resolution } from '../../core/route/resolve.ts';
 import type { OnTurnEvent } from '../agent/steps.ts';
 import type { AskApproval } from '../agent/tools/run-tool.ts';
 import type { TurnResult } from '../agent/turn.ts';
+import { type OutboxRow, requestOutboxRows } from '../delivery/outbox.ts';
 import type { WorkerLease } from '../runs/lease.ts';
-import { type Item, toMessages } from '../sessions/items.ts';
+import { finalText, type Item, toMessages } from '../sessions/items.ts';
 import { RunStopped } from './active-turns.ts';
 import type { TurnEnding } from './finish-turn.ts';
 import { answerOpenCalls, boundHistory, orphanResults } from './history.ts';
@@ -61,7 +62,10 @@ export async function completeTurn(
       onEvent: isFollowed ? progress.onEvent : undefined,
       askApproval,
     });
-    if (!(await options.finisher.finish({ run, worker: lease.id, status: 'completed', ...result }))) throw runLost();
+    const outbox = outboxOf({ id: run, agent: agent.name }, request, result, options.now());
+    const ending = { run, worker: lease.id, status: 'completed', ...result, outbox } as const;
+    if (!(await options.finisher.finish(ending))) throw runLost();
+    if (outbox.length > 0) options.hints.tell('queue', '');
     return result;
   } catch (error) {
     throw await endWithoutAnswer(options, turn, progress, error);
@@ -84,6 +88,16 @@ export function conversation(
     throw new TalariaError('invalid_request', message, { param: 'call_id' });
   }
   return answerOpenCalls(items);
+}
+
+/** What a completed run sends. */
+export function outboxOf(
+  run: { readonly id: string; readonly agent: string },
+  { deliver = [] }: Pick<TurnRequest, 'deliver'>,
+  { output }: Pick<TurnResult, 'output'>,
+  now: number,
+): readonly OutboxRow[] {
+  return deliver.length === 0 ? [] : requestOutboxRows(run, deliver, finalText(output), now);
 }
 
 /** The run was taken from its worker. */

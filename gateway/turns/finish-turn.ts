@@ -5,9 +5,10 @@ import type { Cost } from '../agent/cost.ts';
 import type { Usage } from '../agent/models/port.ts';
 import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
+import type { OutboxRow } from '../delivery/outbox.ts';
 import { untilStored } from '../runs/until-stored.ts';
 import type { Item } from '../sessions/items.ts';
-import { storableText } from '../sessions/storable.ts';
+import { storable, storableText } from '../sessions/storable.ts';
 
 /** How a turn ended. What has an output becomes part of its session's history. */
 export type TurnEnding = {
@@ -23,6 +24,8 @@ export type TurnEnding = {
       readonly usage: Usage;
       readonly model: string;
       readonly cost?: Cost | undefined;
+      /** What the run sends. */
+      readonly outbox?: readonly OutboxRow[] | undefined;
     }
   | {
       readonly status: 'failed' | 'cancelled';
@@ -119,7 +122,7 @@ async function finishTurn({ database, hints }: TurnFinisherOptions, ending: Turn
   const failed = ending.status === 'completed' ? undefined : ending;
   const { rows } = await database.prepared<{ done: boolean; waiting_session: string | null }>(
     'finish_turn',
-    'select done, waiting_session from finish_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)',
+    'select done, waiting_session from finish_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)',
     [
       ending.run,
       ending.worker,
@@ -133,6 +136,7 @@ async function finishTurn({ database, hints }: TurnFinisherOptions, ending: Turn
       done?.cost?.currency ?? null,
       failed?.errorCode ?? null,
       failed ? storableText(failed.errorMessage) : null,
+      done?.outbox === undefined || done.outbox.length === 0 ? null : JSON.stringify(storable(done.outbox)),
     ],
   );
   const waiting = rows[0]?.waiting_session;

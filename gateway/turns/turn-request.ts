@@ -4,6 +4,7 @@ import type { RunTurn } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
 import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
+import type { RequestedTarget } from '../delivery/outbox.ts';
 import type { AdmitTurn } from '../limits/request-permit.ts';
 import type { Idempotency } from '../runs/idempotency.ts';
 import type { WorkerLease } from '../runs/lease.ts';
@@ -22,6 +23,8 @@ export interface StoredTurnsOptions {
   readonly hints: Pick<Hints, 'tell' | 'follow'>;
   readonly active: ActiveTurns;
   readonly runTurn: RunTurn;
+  /** Unix milliseconds. */
+  readonly now: () => number;
 }
 
 /** Which session a turn belongs to. */
@@ -50,6 +53,8 @@ export interface TurnContent {
   /** The client's functions. */
   readonly tools: readonly FunctionTool[];
   readonly parameters: TurnParameters;
+  /** Where the result is sent, when the run completes. */
+  readonly deliver?: readonly RequestedTarget[] | undefined;
 }
 
 /** A request for one turn. */

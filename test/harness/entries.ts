@@ -33,6 +33,7 @@ export interface GatewayKeyFields {
   /** Default: every one. */
   readonly agents?: readonly string[];
   readonly role?: 'client' | 'admin';
+  readonly deliver?: boolean;
 }
 
 export interface RuleFields {
@@ -118,12 +119,12 @@ function agentEntry(
 }
 
 function gatewayKeyEntry(
-  { name, key, agents = ['*'], role = 'client' }: GatewayKeyFields,
+  { name, key, agents = ['*'], role = 'client', deliver = false }: GatewayKeyFields,
   credentials: Map<string, string>,
 ): GatewayKeyEntry {
   const credential = `gateway-key.${name}.v1`;
   credentials.set(credential, sha256(key));
-  return { name, uid: `uid-${name}`, agents: [...agents], role, deliver: false, credentials: [credential] };
+  return { name, uid: `uid-${name}`, agents: [...agents], role, deliver, credentials: [credential] };
 }
 
 function routeEntry(name: string, rules: readonly RuleFields[]): RouteEntry {

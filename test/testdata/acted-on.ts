@@ -51,6 +51,7 @@ export const actedOn: Readonly<Record<Kind, readonly string[]>> = {
     'spec.tools.maxSteps',
     'spec.access.apiKeys[].name',
     'spec.access.apiKeys[].secretRef.name',
+    'spec.access.apiKeys[].deliver',
     'spec.access.apiKeys[].limits.requestsPerMinute',
     'spec.access.apiKeys[].limits.tokensPerDay',
     'spec.sessions.maxHistoryMessages',

@@ -349,7 +349,8 @@ create function finish_turn(
   end_cost numeric,
   end_currency text,
   end_error_code text,
-  end_error_message text
+  end_error_message text,
+  end_outbox jsonb
 ) returns table (done boolean, waiting_session uuid) language plpgsql as $$
 declare
   run runs%rowtype;
@@ -373,6 +374,14 @@ begin
       where r.id = ended_run and r.worker = run_worker and r.attempt = run_attempt and r.status = end_status
     ), null::uuid;
     return;
+  end if;
+  if end_outbox is not null then
+    insert into deliveries (id, run_id, agent, agent_uid, target, part, parts, line, kind, destination, data, status,
+      last_error, expires_at)
+    select d.id, run.id, run.agent, run.agent_uid, d.target, d.part, d.parts, d.line, d.kind, d.destination, d.data, d.status,
+      d.last_error, talaria_now() + make_interval(secs => d.expire_after_seconds)
+    from jsonb_to_recordset(end_outbox) as d(id uuid, target text, part integer, parts integer, line text, kind text,
+      destination jsonb, data jsonb, status text, last_error text, expire_after_seconds integer);
   end if;
   if run.started_at is null then
     perform release_idempotency_key(run);

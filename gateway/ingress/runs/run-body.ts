@@ -3,6 +3,7 @@ import { TalariaError } from '../../../core/lib/errors.ts';
 import type { ChatMessage, FunctionTool, TurnParameters } from '../../agent/models/port.ts';
 import { asksNothing, readBody } from '../body.ts';
 import { chatBodySchema, readChatBody } from '../chat-body.ts';
+import { type deliverSchema, refuseUnsupportedTargets } from '../deliver.ts';
 
 /** A run as it was asked for. */
 export interface RunRequest {
@@ -12,6 +13,7 @@ export interface RunRequest {
   readonly instructions: string | undefined;
   readonly tools: readonly FunctionTool[];
   readonly parameters: TurnParameters;
+  readonly deliver: z.output<typeof deliverSchema>;
 }
 
 const { messages, stream: _stream, stream_options: _options, n: _n, ...shared } = chatBodySchema.shape;
@@ -28,10 +30,11 @@ export const runBodySchema = z.strictObject({
 
 /** Reads the body of `POST /v1/runs`, whose fields are those of a chat completion but for `input` and `instructions`. */
 export function readRunBody(body: unknown): RunRequest {
+  refuseUnsupportedTargets(body);
   const { input, instructions, stream: _, ...rest } = readBody(runBodySchema, body);
   const asChat = { ...rest, messages: typeof input === 'string' ? [{ role: 'user', content: input }] : input };
-  const { model, messages, tools, parameters } = readAsChat(asChat);
-  return { model, messages, instructions: instructions ?? undefined, tools, parameters };
+  const { model, messages, tools, parameters, deliver } = readAsChat(asChat);
+  return { model, messages, instructions: instructions ?? undefined, tools, parameters, deliver };
 }
 
 function readAsChat(body: unknown) {

@@ -15,6 +15,7 @@ import { toItems } from '../../sessions/items.ts';
 import { submitWithinLimits } from '../../turns/limited-turn.ts';
 import type { StoredTurns } from '../../turns/stored-turn.ts';
 import { readBody } from '../body.ts';
+import { readDeliver } from '../deliver.ts';
 import { markRepeated, readIdempotencyKey } from '../idempotency-key.ts';
 import { lastTurn } from '../last-turn.ts';
 import { type AdmitOptions, admissionOf, admitBy } from '../request.ts';
@@ -78,6 +79,7 @@ async function createRun(options: RunsOptions, request: FastifyRequest, reply: F
     const repeated = await findRepeated(database, principal, idempotency);
     if (repeated?.run !== undefined) return await answerRepeated(options, request, reply, repeated.run);
   }
+  const deliver = readDeliver(principal, body.deliver);
   const inSession = headers.sessionId !== '';
   const messages = inSession ? lastTurn(body.messages) : body.messages;
   const last = messages.findLast((message) => message.role === 'user');
@@ -98,6 +100,7 @@ async function createRun(options: RunsOptions, request: FastifyRequest, reply: F
       instructions: body.instructions,
       tools: body.tools,
       parameters: body.parameters,
+      deliver,
       idempotency,
       admit,
     }),

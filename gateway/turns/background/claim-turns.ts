@@ -87,7 +87,7 @@ function noneWhenTaken(error: unknown): { readonly rows: readonly ClaimedRow[] }
 const uniqueViolation = '23505';
 
 function toTurn(row: ClaimedRow, id: string, worker: string): BackgroundTurn {
-  const { items, context, instructions, tools = [], parameters = {}, limits } = row.input;
+  const { items, context, instructions, tools = [], parameters = {}, deliver, limits } = row.input;
   return {
     id,
     agent: row.agent,
@@ -96,7 +96,14 @@ function toTurn(row: ClaimedRow, id: string, worker: string): BackgroundTurn {
     session: row.session_id ?? undefined,
     worker,
     attempt: row.attempt,
-    content: { input: items.filter(isItem), context: context?.filter(isItem), instructions, tools, parameters },
+    content: {
+      input: items.filter(isItem),
+      context: context?.filter(isItem),
+      instructions,
+      tools,
+      parameters,
+      deliver,
+    },
     limits,
   };
 }

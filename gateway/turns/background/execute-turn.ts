@@ -1,3 +1,4 @@
+import type { Clock } from '../../../core/lib/clock.ts';
 import { TalariaError } from '../../../core/lib/errors.ts';
 import type { Logger } from '../../../core/lib/log.ts';
 import { type Resolution, resolveRun } from '../../../core/route/resolve.ts';
@@ -14,7 +15,7 @@ import type { RecordEffects } from '../../runs/record-effects.ts';
 import { untilStored } from '../../runs/until-stored.ts';
 import { type Attempt, StopRequested } from '../../runs/worker.ts';
 import { toMessages } from '../../sessions/items.ts';
-import { conversation } from '../complete-turn.ts';
+import { conversation, outboxOf } from '../complete-turn.ts';
 import type { TurnEnding, TurnFinisher } from '../finish-turn.ts';
 import { createProgress, type Progress } from '../progress.ts';
 import type { BackgroundTurn } from './claim-turns.ts';
@@ -26,6 +27,7 @@ export interface ExecuteTurnOptions {
   readonly limits: Limits;
   readonly finisher: TurnFinisher;
   readonly recordEffects: RecordEffects;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -78,7 +80,8 @@ async function attemptTurn(
       return undefined;
     }
     const result = await permitted(options, run, resolution, permit, doing);
-    return { status: 'completed', ...result };
+    const outbox = outboxOf(run, run.content, result, options.clock.now());
+    return { status: 'completed', ...result, outbox };
   } catch (error) {
     if (signal.aborted) return endingOfStop(signal.reason, doing.progress);
     options.log.warn({ run: run.id, agent: run.agent, err: error }, 'a run failed');

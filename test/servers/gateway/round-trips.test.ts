@@ -77,6 +77,7 @@ async function storedTurns() {
       stop: async () => undefined,
     },
     runTurn: createTurnRunner({ models, metrics: createMetrics() }),
+    now: Date.now,
   });
   return async (sessionId: string) => {
     const turn = await stored.begin(

@@ -27,8 +27,8 @@ const served = () => ({
     model: { provider: 'openai-compatible', name: 'm', baseURL: mock.baseURL } as const,
   })),
   gatewayKeys: [
-    { name: 'one', key: 'one' },
-    { name: 'two', key: 'two' },
+    { name: 'one', key: 'one', deliver: true },
+    { name: 'two', key: 'two', deliver: false },
   ],
 });
 
@@ -173,12 +173,34 @@ describe('POST /v1/runs', () => {
     expect(mock.requests).toHaveLength(1);
   });
 
+  it('has its result delivered when its key may', async () => {
+    const gateway = await start();
+    const deliver = [{ log: true }];
+    const { id } = await create(gateway, 'hello', { body: { deliver } });
+    await ended(gateway, id);
+    const sent = () => state.rows(`select agent, target, status, data #>> '{data,text}' as text from deliveries`);
+    const row = { agent: 'main', target: 'deliver/0', status: 'sent', text: 'hello' };
+    await waitFor('the delivery', async () => (await sent()).some(({ status }) => status === 'sent'));
+    expect(await sent()).toEqual([row]);
+    const chat = { messages: [{ role: 'user', content: 'again' }], deliver };
+    const answer = await call(gateway, 'POST', '/v1/chat/completions', { body: chat });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('x-talaria-run-id')).toMatch(/^run_/);
+    await waitFor(
+      'the second delivery',
+      async () => (await sent()).filter(({ status }) => status === 'sent').length === 2,
+    );
+    const refused = await call(gateway, 'POST', '/v1/runs', { key: 'two', body: { input: 'x', deliver } });
+    expect(refused).toMatchObject({ status: 403, body: { error: { code: 'deliver_forbidden' } } });
+  });
+
   it.each<[string, object, string]>([
     ['no input', {}, 'invalid_request'],
     ['an empty input', { input: '' }, 'invalid_request'],
     ['a stream', { input: 'x', stream: true }, 'unsupported_field'],
     ['an unknown field', { input: 'x', foo: 1 }, 'unsupported_field'],
-    ['deliver', { input: 'x', deliver: [{ account: 'main/x' }] }, 'unsupported_field'],
+    ['deliver to an account', { input: 'x', deliver: [{ account: 'main/x' }] }, 'unsupported_field'],
+    ['deliver to a webhook', { input: 'x', deliver: [{ webhook: { url: 'http://x' } }] }, 'unsupported_field'],
   ])('with %s is refused', async (_what, body, code) => {
     const gateway = await start();
     const answer = await call(gateway, 'POST', '/v1/runs', { body });

@@ -98,7 +98,11 @@ describe('a body', () => {
       'invalid_request',
     ],
     ['with a huge number', '{"messages":[{"role":"user","content":"x"}],"seed":1e400}', 'invalid_request'],
-    ['with deliver', '{"messages":[{"role":"user","content":"x"}],"deliver":[{"log":true}]}', 'unsupported_field'],
+    [
+      'with deliver to a webhook',
+      '{"messages":[{"role":"user","content":"x"}],"deliver":[{"webhook":{"url":"http://x"}}]}',
+      'unsupported_field',
+    ],
     ['that wants two answers', '{"messages":[{"role":"user","content":"x"}],"n":2}', 'unsupported_field'],
   ])('%s is refused', async (_what, body, code) => {
     const answer = await post(body);

@@ -9,7 +9,14 @@ const statuses: Readonly<Record<number, readonly ErrorCode[]>> = {
   404: ['no_route', 'model_not_found', 'session_not_found', 'response_not_found', 'run_not_found', 'not_found'],
   405: ['method_not_allowed'],
   413: ['body_too_large'],
-  403: ['agent_forbidden', 'agent_suspended', 'account_not_shared', 'admin_required', 'origin_refused'],
+  403: [
+    'agent_forbidden',
+    'agent_suspended',
+    'account_not_shared',
+    'admin_required',
+    'origin_refused',
+    'deliver_forbidden',
+  ],
   503: ['agent_not_found', 'agent_not_ready', 'route_expression_error', 'state_unavailable', 'overloaded'],
   409: [
     'session_busy',
