@@ -6,7 +6,7 @@ import type { TalariaObject } from './verdict.ts';
 
 /**
  * Fields that are stored and not acted on yet. Whoever makes one work deletes its row. Any
- * value but the default of such a field means nothing yet; `value`, `except` and `beyond` narrow a row.
+ * value but the default of such a field means nothing yet; `value` and `except` narrow a row.
  */
 export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
   Agent: [
@@ -15,12 +15,6 @@ export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
     { field: 'spec.profile.files' },
     { field: 'spec.profile.volume' },
     { field: 'spec.accounts' },
-    { field: 'spec.sessions.groupScope' },
-    { field: 'spec.sessions.threadScope' },
-    { field: 'spec.sessions.maxHistoryTokens' },
-    { field: 'spec.sessions.idleResetSeconds' },
-    { field: 'spec.sessions.retentionSeconds' },
-    { field: 'spec.sessions.concurrency', value: 'Interrupt' },
     { field: 'spec.sessions.approvalTimeoutSeconds' },
   ],
   Route: [
@@ -30,7 +24,6 @@ export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
     { field: 'spec.rules[].matches[].userIdAlt' },
     { field: 'spec.rules[].matches[].guildId' },
     { field: 'spec.rules[].matches[].parentChatId' },
-    { field: 'spec.rules[].session', beyond: 'the choice among several agents' },
   ],
   CronJob: [
     { field: 'spec.deliver[].account' },
@@ -49,22 +42,20 @@ interface LimitedRow {
   readonly value?: string;
   /** The one value that is acted on. */
   readonly except?: string;
-  /** The one use in which the field is acted on. */
-  readonly beyond?: string;
 }
 
 /** What the description of a field says about it: '' where this version acts on every value. */
 export function inertNote(kind: Kind, field: string): string {
   const row = limitedRows[kind].find((entry) => entry.field === field);
   if (row === undefined) return '';
-  const { value, except, beyond } = row;
+  const { value, except } = row;
   const what =
     value !== undefined
       ? `\`${value}\` is stored`
       : except !== undefined
         ? `Every value but \`${except}\` is stored`
         : 'Stored';
-  return `${what} and not acted on by this version${beyond === undefined ? '' : ` beyond ${beyond}`}.`;
+  return `${what} and not acted on by this version.`;
 }
 
 /** The fields of an object that this version stores and does not act on, for the condition Limited; in the order of the table. */
@@ -72,7 +63,7 @@ export function limitedFields(object: TalariaObject): readonly string[] {
   return limitedRows[object.kind].flatMap((row) =>
     nodesAt(object, row.field)
       .filter(([, value]) => isInert(object.kind, row, value))
-      .map(([path]) => `${pathText(path)}${row.beyond === undefined ? '' : ` (beyond ${row.beyond})`}`),
+      .map(([path]) => pathText(path)),
   );
 }
 

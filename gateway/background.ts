@@ -13,6 +13,7 @@ import type { Limits } from './limits/limits.ts';
 import type { LeaseKeeper } from './runs/lease.ts';
 import { createWorker } from './runs/worker.ts';
 import { createScheduler } from './schedule/scheduler.ts';
+import { createRetention } from './sessions/retention.ts';
 import { createBackgroundTurns } from './turns/background/background-turns.ts';
 import type { TurnFinisher } from './turns/finish-turn.ts';
 
@@ -35,7 +36,7 @@ export interface BackgroundOptions {
   readonly log: Logger;
 }
 
-/** What a gateway does without a request: it decides slots, executes their runs and sends what they leave. */
+/** What a gateway does without a request: it decides slots, executes their runs, sends what they leave, and forgets. */
 export interface Background {
   readonly start: () => void;
   /** Takes nothing more and lets what is under way end, at most for `budgetMs`; the rest is left to other replicas. */
@@ -55,6 +56,7 @@ export function createBackground(options: BackgroundOptions): Background {
   });
   const scheduler = createScheduler({ ...options, onStarted: worker.nudge });
   let unlisten: (() => void) | undefined;
+  const retention = createRetention(options);
   return {
     start: () => {
       unlisten = options.hints.listen('queue', '', () => {
@@ -62,13 +64,14 @@ export function createBackground(options: BackgroundOptions): Background {
         sender.nudge();
       });
       scheduler.start();
+      retention.start();
       worker.start();
       sender.start();
     },
     stop: async (budgetMs) => {
       unlisten?.();
       const endsAt = clock.monotonic() + budgetMs;
-      await scheduler.stop();
+      await Promise.all([scheduler.stop(), retention.stop()]);
       await worker.stop(Math.max(0, endsAt - clock.monotonic()));
       await sender.stop(Math.max(0, endsAt - clock.monotonic()));
     },

@@ -23,6 +23,9 @@ import { createOpenStreams } from './ingress/open-streams.ts';
 import { addOpenApi } from './ingress/openapi.ts';
 import { addRunEvents } from './ingress/runs/run-events.ts';
 import { addRuns } from './ingress/runs/runs.ts';
+import { addSessionChat } from './ingress/session-chat.ts';
+import { addSessionItems } from './ingress/session-items.ts';
+import { addSessions } from './ingress/sessions.ts';
 import { createLimits } from './limits/limits.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createLeaseKeeper } from './runs/lease.ts';
@@ -168,7 +171,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       });
       addOpenApi(app);
       addModels(app, admit);
-      addChatCompletions(app, {
+      const turns = {
         ...admit,
         database,
         hints,
@@ -178,10 +181,13 @@ export function createGateway(options: GatewayOptions): Gateway {
         streams,
         isRetired,
         clock,
-      });
-      const runs = { ...admit, database, hints, stored, limits, isRetired, clock, streams };
-      addRuns(app, runs);
-      addRunEvents(app, runs);
+      };
+      addChatCompletions(app, turns);
+      addSessions(app, turns);
+      addSessionItems(app, turns);
+      addSessionChat(app, turns);
+      addRuns(app, turns);
+      addRunEvents(app, turns);
       addExplain(app, { ...admit, database, isRetired });
       addSnapshot(app, admit);
     },

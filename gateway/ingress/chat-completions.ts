@@ -46,24 +46,33 @@ export interface ChatCompletionsOptions extends AdmitOptions {
  * Idempotency-Key or `deliver` it is a run also without a session, and a repeated request gets its stored answer.
  */
 export function addChatCompletions(app: FastifyInstance, options: ChatCompletionsOptions): void {
-  app.post('/v1/chat/completions', { onRequest: admitBy(options) }, async (request, reply) => {
-    const headers = readTurnHeaders(request);
-    const idempotency = readIdempotencyKey(request);
-    const body = readChatBody(request.body);
-    const clientSignal = signalOfClient(reply);
-    if (body.stream) reply.raw.once('close', options.streams.open());
-    const turn = await openTurn(options, { request, reply, headers, body, idempotency, clientSignal });
-    describeTurn(request, reply, turn, headers);
-    const frame = {
-      id: `chatcmpl-${(turn.run ?? newId()).replaceAll('-', '')}`,
-      created: Math.floor((turn.createdAt ?? options.clock.now()) / 1_000),
-      model: modelName(turn.resolution.agentName),
-    };
-    if (body.stream) return streamAnswer(request, reply, { turn, frame, body, clientSignal });
-    const result = await turn.complete();
-    noteUsage(request, result);
-    return completion(frame, result);
-  });
+  app.post('/v1/chat/completions', { onRequest: admitBy(options) }, (request, reply) =>
+    answerChat(options, request, reply, readTurnHeaders(request)),
+  );
+}
+
+/** Answers the chat completion in the request's body, with these headers in the place of the request's own. */
+export async function answerChat(
+  options: ChatCompletionsOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  headers: TalariaHeaders,
+): Promise<object> {
+  const idempotency = readIdempotencyKey(request);
+  const body = readChatBody(request.body);
+  const clientSignal = signalOfClient(reply);
+  if (body.stream) reply.raw.once('close', options.streams.open());
+  const turn = await openTurn(options, { request, reply, headers, body, idempotency, clientSignal });
+  describeTurn(request, reply, turn, headers);
+  const frame = {
+    id: `chatcmpl-${(turn.run ?? newId()).replaceAll('-', '')}`,
+    created: Math.floor((turn.createdAt ?? options.clock.now()) / 1_000),
+    model: modelName(turn.resolution.agentName),
+  };
+  if (body.stream) return streamAnswer(request, reply, { turn, frame, body, clientSignal });
+  const result = await turn.complete();
+  noteUsage(request, result);
+  return completion(frame, result);
 }
 
 /** A turn that may be completed, stored or not, or one that was before. */

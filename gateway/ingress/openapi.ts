@@ -4,6 +4,13 @@ import { errorTable } from '../../core/lib/errors.ts';
 import { explainBodySchema } from './admin/explain.ts';
 import { chatBodySchema } from './chat-body.ts';
 import { talariaRequestHeaders } from './headers.ts';
+import {
+  createBodySchema,
+  forkBodySchema,
+  itemsQuerySchema,
+  listQuerySchema,
+  renameBodySchema,
+} from './session-body.ts';
 
 /** `GET /openapi.json`: OpenAPI 3.1, made from the schemas that check the bodies. */
 export function addOpenApi(app: FastifyInstance): void {
@@ -30,6 +37,7 @@ export function openApiDocument(): object {
         get: operation('One of them.', { parameters: [{ name: 'id', in: 'path', required: true, schema: text }] }),
       },
       '/v1/capabilities': { get: operation('What this gateway offers.') },
+      ...sessionPaths(),
       '/admin/v1/explain': { post: operation('Who would answer a message, and why.', { body: explainBodySchema }) },
       '/admin/v1/snapshot': { get: operation('What this replica serves.') },
       '/healthz': { get: open('The process answers.') },
@@ -40,7 +48,63 @@ export function openApiDocument(): object {
   };
 }
 
+function sessionPaths(): object {
+  const id = { name: 'id', in: 'path', required: true, schema: { type: 'string', pattern: '^ses_[0-9a-f]{32}$' } };
+  const ofOne = { parameters: [id] };
+  const creates = { success: 201 };
+  return {
+    '/v1/sessions': {
+      get: operation("This key's sessions, the newest first.", { parameters: queryParameters(listQuerySchema) }),
+      post: operation('Makes a session of the Agent that routing chooses.', {
+        parameters: [idempotencyKey, ...routingHeaders.map(headerParameter)],
+        body: createBodySchema,
+        ...creates,
+      }),
+    },
+    '/v1/sessions/{id}': {
+      get: operation('One of them.', ofOne),
+      patch: operation('Changes its name or title.', { ...ofOne, body: renameBodySchema }),
+      delete: operation('Deletes it with everything that was said.', ofOne),
+    },
+    '/v1/sessions/{id}/items': {
+      get: operation('What was said and done.', { parameters: [id, ...queryParameters(itemsQuerySchema)] }),
+    },
+    '/v1/sessions/{id}/export': { get: operation('The session and all its items as JSON lines.', ofOne) },
+    '/v1/sessions/{id}/fork': {
+      post: operation('Makes a session with what this one said, of the same Agent.', {
+        parameters: [id, idempotencyKey],
+        body: forkBodySchema,
+        bodyIsOptional: true,
+        ...creates,
+      }),
+    },
+    '/v1/sessions/{id}/chat': {
+      post: operation('A chat completion as a turn of the session, by its own Agent.', {
+        parameters: [id, idempotencyKey],
+        body: chatBodySchema,
+      }),
+    },
+  };
+}
+
 const text = { type: 'string' };
+
+const idempotencyKey = {
+  name: 'idempotency-key',
+  in: 'header',
+  description: 'A request that is sent again with its key is answered as the first one was, and does nothing twice.',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+};
+
+const routingHeaders = talariaRequestHeaders.filter((name) => /-(chat|user|thread)-id$/.test(name));
+
+/** The parameters of a query, each with its schema. */
+function queryParameters(schema: z.ZodObject): object[] {
+  const { properties } = z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any' }) as {
+    readonly properties: Readonly<Record<string, object>>;
+  };
+  return Object.entries(properties).map(([name, each]) => ({ name, in: 'query', schema: each }));
+}
 
 const errorSchema = {
   type: 'object',
@@ -69,9 +133,14 @@ const sessionKeyNote =
 
 function operation(
   summary: string,
-  parts: { readonly parameters?: readonly object[]; readonly body?: z.ZodType } = {},
+  parts: {
+    readonly parameters?: readonly object[];
+    readonly body?: z.ZodType;
+    readonly bodyIsOptional?: boolean;
+    readonly success?: number;
+  } = {},
 ) {
-  const { parameters, body } = parts;
+  const { parameters, body, bodyIsOptional = false, success = 200 } = parts;
   const failure = {
     description: 'An error.',
     content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
@@ -79,8 +148,10 @@ function operation(
   return {
     summary,
     ...(parameters ? { parameters } : {}),
-    ...(body ? { requestBody: { required: true, content: { 'application/json': { schema: toSchema(body) } } } } : {}),
-    responses: { 200: { description: 'Success.' }, default: failure },
+    ...(body
+      ? { requestBody: { required: !bodyIsOptional, content: { 'application/json': { schema: toSchema(body) } } } }
+      : {}),
+    responses: { [success]: { description: 'Success.' }, default: failure },
   };
 }
 

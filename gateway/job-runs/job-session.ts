@@ -3,6 +3,7 @@ import type { AgentEntry } from '../../core/snapshot/schema.ts';
 import type { ChatMessage } from '../agent/models/port.ts';
 import type { Database } from '../db/pool.ts';
 import { toMessages } from '../sessions/items.ts';
+import { answerOpenCalls, boundHistory } from '../turns/history.ts';
 import type { JobRun } from './job-run.ts';
 
 /** Where a scheduled run says what it says. */
@@ -31,7 +32,7 @@ export async function openJobSession(database: Database, run: JobRun, agent: Age
       id,
       agent.sessions.maxHistoryMessages,
     ]);
-    return { kind: 'named', history: toMessages(rows[0]?.history ?? []) };
+    return { kind: 'named', history: toMessages(answerOpenCalls(boundHistory(rows[0]?.history ?? [], agent))) };
   });
 }
 

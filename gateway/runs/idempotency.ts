@@ -1,7 +1,7 @@
 import { TalariaError } from '../../core/lib/errors.ts';
 import { mayCall, type Principal } from '../../core/route/principal.ts';
 import type { Hints } from '../db/hints.ts';
-import type { Database } from '../db/pool.ts';
+import type { Database, SqlClient } from '../db/pool.ts';
 import { hasEnded, readRun, type StoredRun } from './read-run.ts';
 
 /** The Idempotency-Key of a request with a hash over everything that the request says. */
@@ -38,6 +38,26 @@ export async function findRepeated(
   if (row.hash !== hash) throw idempotencyConflict();
   if (!mayCall(principal, row.agent)) throw leftTheSet();
   return { agent: row.agent, run: row.run_id ?? undefined, session: row.session_id ?? undefined };
+}
+
+/**
+ * Takes the key for a session (UUIDs) that is about to be made in the same transaction: undefined when it is the caller's
+ * now, else the session that the key has made. Waits for a twin that is at it. Throws `idempotency_conflict`.
+ */
+export async function takeKeyForSession(
+  client: SqlClient,
+  principal: Principal,
+  { key, hash }: Idempotency,
+  session: { readonly agent: string; readonly id: string },
+): Promise<string | undefined> {
+  const { rows } = await client.query<{ principal: string | null; hash: string; session_id: string | null }>(
+    'select principal, hash, session_id from take_idempotency_key($1, $2, $3, $4, null, $5)',
+    [principal.id, key, session.agent, hash, session.id],
+  );
+  const taken = rows[0];
+  if (taken === undefined || taken.principal === null) return undefined;
+  if (taken.hash !== hash || taken.session_id === null) throw idempotencyConflict();
+  return taken.session_id;
 }
 
 /** The refusal of a request whose Idempotency-Key belongs to another one. */

@@ -53,7 +53,7 @@ export async function readRun(database: Database, principal: Principal, id: stri
 }
 
 /** The names that a principal may call, as a statement takes them: null for every one. */
-export function agentsOf({ agents }: Principal): readonly string[] | null {
+export function agentsOf({ agents }: Pick<Principal, 'agents'>): readonly string[] | null {
   return agents === '*' ? null : agents;
 }
 

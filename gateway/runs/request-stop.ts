@@ -1,53 +1,68 @@
 import type { Principal } from '../../core/route/principal.ts';
 import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
-import { agentsOf, type RunStatus } from './read-run.ts';
+import { agentsOf } from './read-run.ts';
 
-/** Which run is to stop: one of a principal, or the active one of a chat's session. Ids are UUIDs. */
-export type StopTarget =
-  | { readonly run: string; readonly principal: Principal }
-  | { readonly session: string; readonly agent: string };
+/** What is to stop: one run, or every open run of a session. Ids are UUIDs. */
+export type StopTarget = { readonly run: string } | { readonly session: string };
 
-/**
- * Asks a run to stop: one that waits is cancelled at once, one that is active ends within a minute, on whichever replica it
- * is. Gives the run and its status now; undefined when there is no such run, or it has ended.
- */
-export async function requestStop(
-  { database, hints }: { readonly database: Database; readonly hints: Pick<Hints, 'tell'> },
-  target: StopTarget,
-): Promise<{ readonly id: string; readonly status: RunStatus } | undefined> {
-  const { rows } = await ('run' in target
-    ? database.prepared<Stopped>('stop-run', stopStatement(ofPrincipal), [
-        target.run,
-        target.principal.id,
-        agentsOf(target.principal),
-      ])
-    : database.prepared<Stopped>('stop-session', stopStatement(ofSession), [target.session, target.agent]));
-  for (const { id, session_id } of rows) {
-    hints.tell('run', id);
-    if (session_id !== null) hints.tell('session', session_id);
-  }
-  return rows[0];
+/** Whose runs may be stopped: those of a principal ('' for chats), of the agents that it may call. */
+export type StopOwner = Pick<Principal, 'id' | 'agents'>;
+
+/** An open run that was asked to stop: one that waited is cancelled already, one that ran ends shortly. */
+export interface StoppedRun {
+  readonly id: string;
+  readonly status: 'cancelled' | 'stopping';
 }
 
-interface Stopped {
-  readonly id: string;
-  readonly status: RunStatus;
+/**
+ * Asks open runs to stop and tells their workers, on whatever replica. A run that has not ended a minute later becomes
+ * `unknown`. Gives the runs that were open; none when there is no such run, or it has ended.
+ */
+export async function requestStop(
+  database: Database,
+  hints: Pick<Hints, 'tell'>,
+  target: StopTarget,
+  owner: StopOwner,
+): Promise<readonly StoppedRun[]> {
+  const { rows } = await database.prepared<StoppedRow>('request-stop', stopStatement, [
+    'run' in target ? target.run : null,
+    'session' in target ? target.session : null,
+    owner.id,
+    agentsOf(owner),
+  ]);
+  for (const { id, session_id: session } of rows) {
+    hints.tell('run', id);
+    // Who waits in the session's queue may be the one that was cancelled, or the next.
+    if (session !== null) hints.tell('session', session);
+  }
+  return rows.map(({ id, status }) => ({ id, status }));
+}
+
+interface StoppedRow extends StoppedRun {
   readonly session_id: string | null;
 }
 
-const ofPrincipal = `id = $1 and principal = $2 and trigger = 'api' and ($3::text[] is null or agent = any($3))
-  and status in ('queued', 'running', 'waiting_for_approval', 'stopping')`;
-const ofSession = `session_id = $1 and agent = $2 and status in ('running', 'waiting_for_approval', 'stopping')`;
-
-function stopStatement(which: string): string {
-  return `
-    update runs
-    set status = case status when 'queued' then 'cancelled' else 'stopping' end,
-      finished_at = case status when 'queued' then talaria_now() end,
-      stop_by = coalesce(stop_by, talaria_now() + interval '1 minute'),
-      error_code = coalesce(error_code, 'run_interrupted'),
-      error_message = coalesce(error_message, 'the run was asked to stop')
-    where ${which}
-    returning id, status, session_id`;
-}
+/** A run that stops already keeps its time. An Idempotency-Key of a run that never started is free again. */
+const stopStatement = `
+  with open as (
+    select id, status from runs
+    where (id = $1 or session_id = $2) and principal = $3 and ($4::text[] is null or agent = any($4))
+      and trigger in ('api', 'chat') and status in ('queued', 'running', 'waiting_for_approval', 'stopping')
+    order by id for update
+  ),
+  stopped as (
+    update runs r
+    set status = case when open.status = 'queued' then 'cancelled' else 'stopping' end,
+      finished_at = case when open.status = 'queued' then talaria_now() end,
+      stop_by = coalesce(r.stop_by, talaria_now() + interval '1 minute'),
+      error_code = coalesce(r.error_code, 'run_interrupted'),
+      error_message = coalesce(r.error_message, 'it was asked to stop')
+    from open where r.id = open.id
+    returning r.id, r.status, r.principal, r.session_id
+  ),
+  released as (
+    delete from idempotency_keys k using stopped s
+    where s.status = 'cancelled' and k.principal = s.principal and k.run_id = s.id
+  )
+  select id, status, session_id from stopped`;

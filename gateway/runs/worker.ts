@@ -119,7 +119,8 @@ export function createWorker(options: WorkerOptions): Worker {
       const { runs, leaseExpired } = await source.claim(held.id, table.sequence, free);
       if (leaseExpired) return lease.lost(held);
       more ||= runs.length === free;
-      for (const run of runs) execute(run, held, table);
+      // A run is given what is in force now, which may have changed during the claim.
+      for (const run of runs) execute(run, held, options.table() ?? table);
     }
     moreQueued = more;
   };

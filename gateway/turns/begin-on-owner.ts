@@ -5,7 +5,7 @@ import { idempotencyConflict } from '../runs/idempotency.ts';
 import type { WorkerLease } from '../runs/lease.ts';
 import { type FoundSession, findSession, readSessionRef, type SessionRef } from '../sessions/find.ts';
 import { decideSticky } from '../sessions/sticky.ts';
-import { type BegunTurn, beginTurn, type SessionTarget, type TurnToBegin } from './begin-turn.ts';
+import { type BegunTurn, beginTurn, findInterrupted, type SessionTarget, type TurnToBegin } from './begin-turn.ts';
 import { refusedAsError, sessionBusy } from './refused.ts';
 import type { StoredTurnsOptions, TurnRequest } from './turn-request.ts';
 
@@ -62,7 +62,7 @@ async function beginNamed(
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
     const resolution = await resolveTurn(database, request, owner);
     await request.admit(resolution.agent);
-    const target = owner ? ({ kind: 'id', id: owner.id } as const) : targetOfRef(ref);
+    const target = owner ? targetOfOwned(owner, ref) : targetOfRef(ref);
     const begun = await beginOrAbandon(options, turnToBegin(request, start, resolution, target));
     if (begun.kind === 'missing') {
       owners.delete(principal.id, name);
@@ -118,19 +118,35 @@ function targetOf({ session }: TurnRequest): SessionTarget {
   }
 }
 
+/** A session that was found by its name may have been renamed since. */
+function targetOfOwned({ id }: FoundSession, ref: SessionRef): SessionTarget {
+  return ref.kind === 'name' ? { kind: 'id', id, name: ref.name } : { kind: 'id', id };
+}
+
 function targetOfRef(ref: SessionRef): SessionTarget {
   if (ref.kind === 'name') return ref;
   return ref.kind === 'id' ? ref : { kind: 'none' };
 }
 
 /** A begin without an answer may have happened: then nobody runs it, and it must not hold its session. */
-async function beginOrAbandon({ database, finisher }: StoredTurnsOptions, turn: TurnToBegin): Promise<BegunTurn> {
+async function beginOrAbandon(options: StoredTurnsOptions, turn: TurnToBegin): Promise<BegunTurn> {
+  const { database, finisher } = options;
   try {
-    return await beginTurn(database, turn);
+    const begun = await beginTurn(database, turn);
+    const { sessions } = turn.resolution.agent;
+    if (begun.kind === 'queued' && sessions.concurrency === 'Interrupt') await tellInterrupted(options, begun.session);
+    return begun;
   } catch (error) {
     if (turn.worker !== undefined) finisher.abandon({ run: turn.run, worker: turn.worker });
     throw error;
   }
+}
+
+/** Tells the turns of a session that a newer one takes the place of. Whoever misses it looks after a while. */
+async function tellInterrupted({ database, hints }: StoredTurnsOptions, session: string): Promise<void> {
+  const runs = await findInterrupted(database, session).catch(() => []);
+  for (const run of runs) hints.tell('run', run);
+  hints.tell('session', session);
 }
 
 /** A session is looked up before its turn begins only where that cannot begin by a guess; an id must exist. */

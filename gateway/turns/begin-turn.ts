@@ -1,3 +1,4 @@
+import type { Envelope } from '../../core/route/envelope.ts';
 import type { Principal } from '../../core/route/principal.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
 import type { AgentEntry } from '../../core/snapshot/schema.ts';
@@ -7,7 +8,8 @@ import type { TurnContent, TurnRequest } from './turn-request.ts';
 /** The session of a turn, as the database is asked for it. */
 export type SessionTarget =
   | { readonly kind: 'none' | 'new' | 'key' }
-  | { readonly kind: 'id'; readonly id: string; readonly seq?: number }
+  /** With a name: while that is still the session's. */
+  | { readonly kind: 'id'; readonly id: string; readonly name?: string; readonly seq?: number }
   | { readonly kind: 'name'; readonly name: string };
 
 /** One turn that wants to begin. */
@@ -49,7 +51,7 @@ export async function beginTurn(database: Database, turn: TurnToBegin): Promise<
   const { rows } = await database.prepared<BeginRow>('begin_run', beginStatement, [
     session.kind,
     session.kind === 'id' ? session.id : null,
-    session.kind === 'name' ? session.name : '',
+    session.kind === 'name' || session.kind === 'id' ? (session.name ?? '') : '',
     turn.freshSession,
     agent.name,
     agent.uid,
@@ -64,7 +66,7 @@ export async function beginTurn(database: Database, turn: TurnToBegin): Promise<
     envelope.chatType,
     envelope.chatId,
     envelope.threadId,
-    isChat ? chatUser(request, resolution) : envelope.userId,
+    isChat ? chatUser(envelope, resolution) : envelope.userId,
     turn.run,
     turn.worker ?? null,
     JSON.stringify(storedInput(turn)),
@@ -84,8 +86,8 @@ export async function beginTurn(database: Database, turn: TurnToBegin): Promise<
 }
 
 /** The user part of a chat's session: `User` scopes give each one of their own. A rule's scope comes before the Agent's. */
-export function chatUser({ query }: Pick<TurnRequest, 'query'>, { agent, sessionScope }: Resolution): string {
-  const { chatType, threadId, userId } = query.envelope;
+export function chatUser(envelope: Envelope, { agent, sessionScope }: Resolution): string {
+  const { chatType, threadId, userId } = envelope;
   return (sessionScope ?? scopeOf(agent, chatType, threadId)) === 'User' ? userId : '';
 }
 
@@ -105,6 +107,17 @@ export async function continueTurn(
   if (row?.outcome === 'started') return row.history ?? [];
   return row?.outcome === 'queued' ? 'queued' : 'gone';
 }
+
+/** The runs of a session that stop, or were cancelled just now, because a newer one takes their place. */
+export async function findInterrupted(database: Database, session: string): Promise<readonly string[]> {
+  const { rows } = await database.prepared<{ id: string }>('find-interrupted', interruptedStatement, [session]);
+  return rows.map(({ id }) => id);
+}
+
+const interruptedStatement = `
+  select id from runs
+  where session_id = $1 and (status = 'stopping'
+    or (status = 'cancelled' and error_code = 'run_interrupted' and finished_at > talaria_now() - interval '10 seconds'))`;
 
 const beginStatement = `
   select outcome, found_session, session_agent, history, first_run

@@ -10,6 +10,7 @@ import { RunStopped } from './active-turns.ts';
 import type { TurnEnding } from './finish-turn.ts';
 import { answerOpenCalls, boundHistory, orphanResults } from './history.ts';
 import { createProgress, type Progress } from './progress.ts';
+import { dropAnswer, withoutAnswer } from './retry.ts';
 import type { StoredTurnsOptions, TurnRequest } from './turn-request.ts';
 
 /** A run that is active. */
@@ -51,10 +52,11 @@ export async function completeTurn(
   const isFollowed = onEvent !== undefined || agent.sessions.concurrency === 'Interrupt';
   const progress = createProgress(onEvent);
   try {
+    const retried = request.retry === true ? withoutAnswer(turn.history) : undefined;
     const result = await options.runTurn({
       resolution,
       table: request.table,
-      messages: toMessages(conversation(turn, request)),
+      messages: toMessages(conversation({ ...turn, ...retried }, request)),
       instructions: request.instructions,
       tools: request.tools,
       parameters: request.parameters,
@@ -62,6 +64,8 @@ export async function completeTurn(
       onEvent: isFollowed ? progress.onEvent : undefined,
       askApproval,
     });
+    // Two answers in a history do no harm that would be worth losing one.
+    if (retried !== undefined) await dropAnswer(options.database, turn, retried).catch(() => undefined);
     const outbox = outboxOf({ id: run, agent: agent.name }, request, result, options.now());
     const ending = { run, worker: lease.id, status: 'completed', ...result, outbox } as const;
     if (!(await options.finisher.finish(ending))) throw runLost();

@@ -66,6 +66,8 @@ export interface TurnRequest extends TurnContent {
   readonly admit: AdmitTurn;
   /** Default: `api`. */
   readonly trigger?: 'api' | 'chat' | undefined;
+  /** Answers the last user message of the session again, in the place of its last answer; then there is no input. */
+  readonly retry?: boolean | undefined;
   /** Makes a repeated request give what the first one did. */
   readonly idempotency?: Idempotency | undefined;
   /** Makes a response of the run. */

@@ -28,17 +28,19 @@ export async function waitForTurn(
   const timeout = AbortSignal.timeout(limits.turnTimeoutSeconds * 1_000);
   const signal = AbortSignal.any([clientSignal, lease.signal, timeout]);
   using others = options.hints.follow('session', session);
+  let isGone = false;
   try {
-    while (!signal.aborted) {
+    while (!signal.aborted && !isGone) {
       const outcome = await continueTurn(options.database, run, lease.id, sessions.maxHistoryMessages);
-      if (outcome === 'gone') throw interrupted();
-      if (outcome !== 'queued') return outcome;
-      await others.next(signal);
+      if (outcome !== 'queued' && outcome !== 'gone') return outcome;
+      isGone = outcome === 'gone';
+      if (!isGone) await others.next(signal);
     }
   } catch (error) {
     options.finisher.abandon({ run, worker: lease.id });
     throw error;
   }
+  if (isGone) throw interrupted();
   await options.finisher.finish({ run, worker: lease.id, ...gaveUp }).catch(() => undefined);
   throw whyItGaveUp(clientSignal, lease);
 }

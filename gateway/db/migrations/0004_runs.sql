@@ -10,7 +10,7 @@ alter table sessions
   add column title text not null default '',
   -- The session that this one was forked from.
   add column parent_id uuid;
-create index sessions_by_principal on sessions (principal, last_active_at desc, id) where platform = 'api';
+create index sessions_by_principal on sessions (principal, id) where platform = 'api';
 create index sessions_by_use on sessions (agent, last_active_at);
 
 alter table runs
@@ -22,6 +22,8 @@ alter table runs
   add column currency text,
   add column response_id uuid;
 create index runs_by_principal on runs (principal, created_at desc, id) where trigger = 'api';
+-- What retention looks for; a run with a session goes with it.
+create index runs_ended on runs (agent, finished_at) where session_id is null and job_uid is null;
 create index runs_by_session on runs (session_id, created_at desc) where session_id is not null;
 
 -- What POST /v1/responses made. It belongs to its agent and principal alone. last_seq: the newest item of the session when
@@ -116,7 +118,7 @@ create function release_idempotency_key(run runs) returns boolean language sql a
 $$;
 
 -- Begins one run. session_kind says which session it belongs to:
---   id      the live API session `wanted_session` of this principal
+--   id      the live API session `wanted_session` of this principal, if it has the name that is wanted, where one is
 --   name    this principal's live API session of that name, made when there is none
 --   key     the live session of a chat, made when there is none
 --   new     a session without a name, made now
@@ -193,6 +195,7 @@ begin
       if session_kind = 'id' then
         select * into session from sessions s
         where s.id = wanted_session and s.principal = run_principal and s.platform = 'api' and s.ended_at is null
+          and (wanted_name = '' or s.name = wanted_name)
         for update;
       elsif session_kind = 'name' then
         select * into session from sessions s

@@ -48,7 +48,7 @@ export function addRuns(app: FastifyInstance, options: RunsOptions): void {
   app.post<OneRun>('/v1/runs/:id/stop', { onRequest }, async (request, reply) => {
     const { principal } = admissionOf(request);
     const { id } = await findRun(database, principal, request.params.id);
-    await requestStop({ database, hints }, { run: id, principal });
+    await requestStop(database, hints, { run: id }, principal);
     const run = await findRun(database, principal, request.params.id);
     return reply.code(hasEnded(run) ? 200 : 202).send(await describe(database, run));
   });

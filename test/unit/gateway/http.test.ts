@@ -450,6 +450,12 @@ it('the OpenAPI document describes every path and error code', async () => {
     '/v1/chat/completions',
     '/v1/models',
     '/v1/models/{id}',
+    '/v1/sessions',
+    '/v1/sessions/{id}',
+    '/v1/sessions/{id}/chat',
+    '/v1/sessions/{id}/export',
+    '/v1/sessions/{id}/fork',
+    '/v1/sessions/{id}/items',
   ]);
   expect(JSON.stringify(document)).toContain('session_busy');
   expect(JSON.stringify(document.paths['/v1/chat/completions'])).toContain('"messages"');
