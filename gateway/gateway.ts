@@ -21,11 +21,13 @@ import { addHealth } from './ingress/health.ts';
 import { addModels } from './ingress/models.ts';
 import { createOpenStreams } from './ingress/open-streams.ts';
 import { addOpenApi } from './ingress/openapi.ts';
+import { addResponses } from './ingress/responses.ts';
 import { addRunEvents } from './ingress/runs/run-events.ts';
 import { addRuns } from './ingress/runs/runs.ts';
 import { addSessionChat } from './ingress/session-chat.ts';
 import { addSessionItems } from './ingress/session-items.ts';
 import { addSessions } from './ingress/sessions.ts';
+import { addStoredResponses } from './ingress/stored-responses.ts';
 import { createLimits } from './limits/limits.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createLeaseKeeper } from './runs/lease.ts';
@@ -188,6 +190,8 @@ export function createGateway(options: GatewayOptions): Gateway {
       addSessionChat(app, turns);
       addRuns(app, turns);
       addRunEvents(app, turns);
+      addResponses(app, turns);
+      addStoredResponses(app, { ...admit, database });
       addExplain(app, { ...admit, database, isRetired });
       addSnapshot(app, admit);
     },

@@ -12,6 +12,11 @@ export function newId(now: number = Date.now()): string {
   return hyphenated(bytes.toString('hex'));
 }
 
+/** The Unix millisecond in which a UUIDv7 was made. */
+export function madeAt(id: string): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
+
 /** The form of an id that clients see, such as `ses_0192f0c1a2b37c4d8e9f0a1b2c3d4e5f`. */
 export function toWire(prefix: WirePrefix, id: string): string {
   return `${prefix}_${id.replaceAll('-', '')}`;

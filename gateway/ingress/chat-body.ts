@@ -49,7 +49,7 @@ export function readChatBody(body: unknown): ChatRequest {
 }
 
 /** Where an image is: at an address that the provider fetches it from, or in the request itself. */
-const imageURL = z
+export const imageURL = z
   .string()
   .regex(
     /^(?:https?:\/\/[^\s/]|data:image\/[^,]{1,128};base64,)/i,

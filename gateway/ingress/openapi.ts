@@ -4,13 +4,15 @@ import { errorTable } from '../../core/lib/errors.ts';
 import { explainBodySchema } from './admin/explain.ts';
 import { chatBodySchema } from './chat-body.ts';
 import { talariaRequestHeaders } from './headers.ts';
+import { responseBodySchema } from './response-schema.ts';
 import {
   createBodySchema,
   forkBodySchema,
-  itemsQuerySchema,
   listQuerySchema,
   renameBodySchema,
+  itemsQuerySchema as sessionItemsQuerySchema,
 } from './session-body.ts';
+import { itemsQuerySchema, responseQuerySchema } from './stored-responses.ts';
 
 /** `GET /openapi.json`: OpenAPI 3.1, made from the schemas that check the bodies. */
 export function addOpenApi(app: FastifyInstance): void {
@@ -32,9 +34,24 @@ export function openApiDocument(): object {
           body: chatBodySchema,
         }),
       },
+      '/v1/responses': {
+        post: operation('A response, stored in a session of its own or in that of the one it goes on from.', {
+          parameters: talariaRequestHeaders.map(headerParameter),
+          body: responseBodySchema,
+        }),
+      },
+      '/v1/responses/{id}': {
+        get: operation('A stored response.', { parameters: [idParameter, ...queryParameters(responseQuerySchema)] }),
+        delete: operation('Hides a stored response; what later ones need of it stays.', { parameters: [idParameter] }),
+      },
+      '/v1/responses/{id}/input_items': {
+        get: operation("A page of a stored response's input items.", {
+          parameters: [idParameter, ...queryParameters(itemsQuerySchema)],
+        }),
+      },
       '/v1/models': { get: operation('The Agents that this key may call.') },
       '/v1/models/{id}': {
-        get: operation('One of them.', { parameters: [{ name: 'id', in: 'path', required: true, schema: text }] }),
+        get: operation('One of them.', { parameters: [idParameter] }),
       },
       '/v1/capabilities': { get: operation('What this gateway offers.') },
       ...sessionPaths(),
@@ -67,7 +84,7 @@ function sessionPaths(): object {
       delete: operation('Deletes it with everything that was said.', ofOne),
     },
     '/v1/sessions/{id}/items': {
-      get: operation('What was said and done.', { parameters: [id, ...queryParameters(itemsQuerySchema)] }),
+      get: operation('What was said and done.', { parameters: [id, ...queryParameters(sessionItemsQuerySchema)] }),
     },
     '/v1/sessions/{id}/export': { get: operation('The session and all its items as JSON lines.', ofOne) },
     '/v1/sessions/{id}/fork': {
@@ -88,6 +105,7 @@ function sessionPaths(): object {
 }
 
 const text = { type: 'string' };
+const idParameter = { name: 'id', in: 'path', required: true, schema: text };
 
 const idempotencyKey = {
   name: 'idempotency-key',

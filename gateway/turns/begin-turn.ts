@@ -3,6 +3,7 @@ import type { Principal } from '../../core/route/principal.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
 import type { AgentEntry } from '../../core/snapshot/schema.ts';
 import type { Database } from '../db/pool.ts';
+import { storable } from '../sessions/storable.ts';
 import type { TurnContent, TurnRequest } from './turn-request.ts';
 
 /** The session of a turn, as the database is asked for it. */
@@ -129,7 +130,7 @@ function storedInput({ request, worker }: TurnToBegin): object {
   if (worker !== undefined) return { items: input };
   const { limits } = query.principal;
   const stored: StoredContent = { items: input, context, instructions, tools, parameters, deliver, limits };
-  return stored;
+  return storable(stored) as StoredContent;
 }
 
 function scopeOf({ sessions }: AgentEntry, chatType: string, threadId: string): 'User' | 'Chat' {

@@ -84,8 +84,11 @@ export function conversation(
   { resolution, history }: Pick<RunningTurn, 'resolution' | 'history'>,
   { input, context }: Pick<TurnRequest, 'input' | 'context'>,
 ): readonly Item[] {
-  const before = context ?? boundHistory(history, resolution.agent);
-  const items = [...before, ...input];
+  return coherent([...(context ?? boundHistory(history, resolution.agent)), ...input]);
+}
+
+/** These items, each call with a result. Throws `invalid_request` for a result that answers no call. */
+export function coherent(items: readonly Item[]): readonly Item[] {
   const orphan = orphanResults(items)[0];
   if (orphan !== undefined) {
     const message = `There is no open call ${JSON.stringify(orphan.slice(0, 100))} in this conversation. Send results of its own calls only.`;

@@ -15,6 +15,8 @@ export interface StatelessRequest {
   readonly table: Table;
   readonly query: ResolveQuery;
   readonly messages: readonly ChatMessage[];
+  /** The client's own, after those of the agent. */
+  readonly instructions?: string | undefined;
   /** The client's functions. */
   readonly tools: readonly FunctionTool[];
   readonly parameters: TurnParameters;
@@ -44,13 +46,22 @@ export interface StatelessTurnsOptions {
 /** Makes StatelessTurns. */
 export function createStatelessTurns(options: StatelessTurnsOptions): StatelessTurns {
   return {
-    begin: async ({ table, query, messages, tools, parameters, clientSignal, admit }) => {
+    begin: async ({ table, query, messages, instructions, tools, parameters, clientSignal, admit }) => {
       const resolution = refusedAsError(await resolveSticky(options, table, query));
       await admit(resolution.agent);
       return {
         resolution,
         complete: (onEvent) =>
-          options.runTurn({ resolution, table, messages, tools, parameters, signal: clientSignal, onEvent }),
+          options.runTurn({
+            resolution,
+            table,
+            messages,
+            instructions,
+            tools,
+            parameters,
+            signal: clientSignal,
+            onEvent,
+          }),
       };
     },
   };

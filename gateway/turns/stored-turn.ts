@@ -3,7 +3,7 @@ import { newId } from '../../core/lib/id.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
 import type { TurnResult } from '../agent/turn.ts';
 import { beginOnOwner } from './begin-on-owner.ts';
-import { completeTurn, type Following } from './complete-turn.ts';
+import { coherent, completeTurn, type Following } from './complete-turn.ts';
 import type { StoredTurnsOptions, TurnRequest } from './turn-request.ts';
 import { waitForTurn } from './wait-for-turn.ts';
 
@@ -90,15 +90,18 @@ async function begin(
 }
 
 async function submit(options: StoredTurnsOptions, request: TurnRequest): Promise<SubmittedTurn | RepeatedTurn> {
+  // Sooner than the worker would say it; the session's own calls are its history's to know.
+  if (request.session.kind === 'none') coherent([...(request.context ?? []), ...request.input]);
   const run = newId();
   const begun = await beginOnOwner(options, request, { run });
   if (begun.kind === 'twin') return { kind: 'repeated', run: begun.run, agent: begun.agent };
+  options.hints.tell('queue', '');
   return { kind: 'submitted', resolution: begun.resolution, session: begun.session, run };
 }
 
 function cannotStore(): TalariaError {
   return new TalariaError(
     'state_unavailable',
-    'This gateway cannot store turns at the moment: the database does not answer it. Try again shortly, or send a stateless turn: a chat completion without X-Talaria-Session-Id and Idempotency-Key.',
+    'This gateway cannot store turns at the moment: the database does not answer it. Try again shortly, or send a stateless turn: a chat completion without X-Talaria-Session-Id, or a response with store: false, and no Idempotency-Key.',
   );
 }

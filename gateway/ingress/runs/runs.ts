@@ -70,7 +70,7 @@ export function addRuns(app: FastifyInstance, options: RunsOptions): void {
 const decided = { approve: 'approved', deny: 'denied' } as const;
 
 async function createRun(options: RunsOptions, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const { database, stored, limits, hints } = options;
+  const { database, stored, limits } = options;
   const { table, principal } = admissionOf(request);
   const headers = readTurnHeaders(request);
   const idempotency = readIdempotencyKey(request);
@@ -106,7 +106,6 @@ async function createRun(options: RunsOptions, request: FastifyRequest, reply: F
     }),
   );
   if (submitted.kind === 'repeated') return await answerRepeated(options, request, reply, submitted.run);
-  hints.tell('queue', '');
   describeTurn(request, reply, submitted, headers);
   const run = await findRun(database, principal, toWire('run', submitted.run));
   return reply.code(202).send(runObject(run));

@@ -3,16 +3,19 @@ import { newId } from '../../../core/lib/id.ts';
 import { createLogger } from '../../../core/lib/log.ts';
 import { envelope } from '../../../core/route/envelope.ts';
 import type { Principal } from '../../../core/route/principal.ts';
+import type { ResolveQuery } from '../../../core/route/resolve.ts';
 import { createModels } from '../../../gateway/agent/models/models.ts';
 import { createTurnRunner } from '../../../gateway/agent/turn.ts';
 import { buildTable } from '../../../gateway/config/table.ts';
 import { createDatabase, type Database } from '../../../gateway/db/pool.ts';
 import { createEgressPolicy } from '../../../gateway/egress.ts';
 import { createMetrics } from '../../../gateway/metrics.ts';
+import { findChained } from '../../../gateway/responses/chain.ts';
 import { spokenText, toItems } from '../../../gateway/sessions/items.ts';
 import { createSessionOwners } from '../../../gateway/sessions/owners.ts';
 import { createTurnFinisher } from '../../../gateway/turns/finish-turn.ts';
 import { createStoredTurns } from '../../../gateway/turns/stored-turn.ts';
+import type { SessionChoice, TurnRequest } from '../../../gateway/turns/turn-request.ts';
 import { configuration } from '../../harness/entries.ts';
 import { type PostgresTap, startPostgresTap } from '../../harness/postgres-tap.ts';
 import { createState, type TestState } from '../schedule/state.ts';
@@ -34,6 +37,8 @@ afterEach(async () => {
 });
 
 const principal: Principal = { id: 'gateway-key:all', role: 'client', agents: '*' };
+const query: ResolveQuery = { envelope: envelope({}), principal, isRetired: () => false };
+const named = (value: string): SessionChoice => ({ kind: 'header', value });
 
 it('a stored turn costs two round trips, begin and finish, from the first turn of its session on', async () => {
   const begin = await storedTurns();
@@ -44,16 +49,31 @@ it('a stored turn costs two round trips, begin and finish, from the first turn o
     ['mine', 2],
   ] as const) {
     const before = tap.roundTrips();
-    const turn = await begin(sessionId);
+    const turn = await begin(named(sessionId));
     expect(spokenText((await turn.complete()).output)).toBe('hello');
     expect(tap.roundTrips() - before).toBe(costs);
   }
   expect(await state.rows('select count(*)::int as turns from runs')).toEqual([{ turns: 4 }]);
 });
 
+it('a response costs two round trips when it begins a session, and three when it goes on from another', async () => {
+  const begin = await storedTurns();
+  const before = tap.roundTrips();
+  const response = { id: newId(), request: {} };
+  await (await begin({ kind: 'new' }, { response })).complete();
+  expect(tap.roundTrips() - before).toBe(2);
+  const found = await findChained(database, principal, response.id);
+  const session = { kind: 'at', id: found?.session ?? '', seq: found?.lastSeq ?? 0 } as const;
+  const bound = { kind: 'response', agent: found?.agent ?? '' } as const;
+  const next = { id: newId(), previous: response.id, request: {} };
+  await (await begin(session, { response: next, query: { ...query, bound } })).complete();
+  expect(tap.roundTrips() - before).toBe(5);
+  expect(await state.rows('select count(*)::int as sessions from sessions')).toEqual([{ sessions: 1 }]);
+});
+
 it('no connection is held while the model is asked', async () => {
   const begin = await storedTurns();
-  const [first, second] = [await begin('one'), await begin('two')];
+  const [first, second] = [await begin(named('one')), await begin(named('two'))];
   expect(await database.query('select 1 as alive')).toMatchObject({ rows: [{ alive: 1 }] });
   await Promise.all([first.complete(), second.complete()]);
 });
@@ -79,16 +99,17 @@ async function storedTurns() {
     runTurn: createTurnRunner({ models, metrics: createMetrics() }),
     now: Date.now,
   });
-  return async (sessionId: string) => {
+  return async (session: SessionChoice, fields: Partial<TurnRequest> = {}) => {
     const turn = await stored.begin(
       {
         table,
-        query: { envelope: envelope({}), principal, isRetired: () => false },
-        session: { kind: 'header', value: sessionId },
+        query,
+        session,
         input: toItems({ role: 'user', content: 'hello' }),
         tools: [],
         parameters: {},
         admit: () => undefined,
+        ...fields,
       },
       new AbortController().signal,
     );

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { fromWire, newId, toWire } from '../../../../core/lib/id.ts';
+import { fromWire, madeAt, newId, toWire } from '../../../../core/lib/id.ts';
 
 describe('an id', () => {
   it('is a UUIDv7 that holds its millisecond', () => {
     const id = newId(0x0192_f0c1_a2b3);
     expect(id).toMatch(/^0192f0c1-a2b3-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(madeAt(id)).toBe(0x0192_f0c1_a2b3);
   });
 
   it('sorts by time and never comes twice', () => {
