@@ -31,7 +31,7 @@ export async function submitResponse(options: ResponseTurnOptions, parsed: Parse
   const { query, session } = await originOf(options, parsed);
   const response = newResponse(body);
   const turn = await submitWithinLimits(options.limits, principal, (admit) =>
-    options.stored.submit({ ...turnContent(body), table, query, session, idempotency, response, admit }),
+    options.stored.submit({ ...turnContent(parsed), table, query, session, idempotency, response, admit }),
   );
   if (turn.kind === 'repeated') return await repeat(options, parsed, turn.run);
   return answer(parsed, { id: response.id, by: turn, state: { status: 'queued', output: [] } });

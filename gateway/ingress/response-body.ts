@@ -2,6 +2,7 @@ import { TalariaError } from '../../core/lib/errors.ts';
 import type { ChatMessage, FunctionTool, ToolChoice, TurnParameters } from '../agent/models/port.ts';
 import { storableText } from '../sessions/storable.ts';
 import { isObject, readBody, unsupported, withoutAbsent } from './body.ts';
+import { refuseUnsupportedTargets } from './deliver.ts';
 import { type EchoedFields, echoOf } from './response-echo.ts';
 import { entriesOf, refuseUnsupportedItems, toInputMessages } from './response-input.ts';
 import { listBodySchema, type ResponseBody, responseBodySchema } from './response-schema.ts';
@@ -24,6 +25,7 @@ export interface ResponseRequest {
   readonly stream: boolean;
   readonly store: boolean;
   readonly background: boolean;
+  readonly deliver: ResponseBody['deliver'];
   readonly echoed: EchoedFields;
 }
 
@@ -48,6 +50,7 @@ export function readResponseBody(body: unknown): ResponseRequest {
     stream: data.stream ?? false,
     store: data.store ?? true,
     background: data.background ?? false,
+    deliver: data.deliver,
     echoed: echoOf(data),
   };
 }
@@ -99,6 +102,7 @@ function allowedTools(tools: readonly FunctionTool[], choice: Choice): readonly 
 function refuseUnsupported(body: unknown): void {
   if (!isObject(body)) return;
   refuseUnsupportedItems(body.input);
+  refuseUnsupportedTargets(body);
   refuseTypes(body.tools, 'tools');
   const { tool_choice: choice, text } = body;
   if (isObject(choice)) {

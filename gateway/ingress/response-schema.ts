@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { asksNothing, handedOn, isObject } from './body.ts';
 import { functionToolSchema } from './chat-body.ts';
+import { deliverSchema } from './deliver.ts';
 import { inputItemSchema } from './response-input.ts';
 
 const inputList = z.array(inputItemSchema).min(1);
@@ -78,7 +79,7 @@ const fields = z.strictObject({
   top_logprobs: asksNothing([0]),
   context_management: asksNothing(),
   moderation: asksNothing(),
-  deliver: asksNothing(),
+  deliver: deliverSchema,
 });
 
 /** The body of `POST /v1/responses`; null stands for absent. */

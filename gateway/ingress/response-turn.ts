@@ -16,6 +16,7 @@ import { beginWithinLimits } from '../turns/limited-turn.ts';
 import type { StatelessTurns } from '../turns/stateless-turn.ts';
 import type { StoredTurns } from '../turns/stored-turn.ts';
 import type { NewResponse, TurnContent } from '../turns/turn-request.ts';
+import { readDeliver } from './deliver.ts';
 import type { TalariaHeaders } from './headers.ts';
 import { markRepeated } from './idempotency-key.ts';
 import { type AdmitOptions, admissionOf } from './request.ts';
@@ -83,9 +84,11 @@ export function originOf({ database, isRetired, clock }: ResponseTurnOptions, pa
   return findOrigin(database, admissionOf(request).table, { query, body, sessionHeader: headers.sessionId });
 }
 
-/** What the turn of a response says. */
-export function turnContent({ input, instructions, tools, parameters }: ResponseRequest): TurnContent {
-  return { input: input.flatMap(toItems), instructions, tools, parameters };
+/** What the turn of a response says, and where its result goes. Throws `deliver_forbidden`. */
+export function turnContent({ request, body }: ParsedResponse): TurnContent {
+  const { input, instructions, tools, parameters } = body;
+  const deliver = readDeliver(admissionOf(request).principal, body.deliver);
+  return { input: input.flatMap(toItems), instructions, tools, parameters, deliver };
 }
 
 /** A response of this request that is to be stored. */
@@ -107,8 +110,8 @@ async function begin(
   const { body, idempotency, clientSignal } = parsed;
   const { table } = admissionOf(parsed.request);
   const { query, session, context } = origin;
-  const content = turnContent(body);
-  if (!body.store && idempotency === undefined) {
+  const content = turnContent(parsed);
+  if (!body.store && idempotency === undefined && content.deliver?.length === 0) {
     const messages = toMessages(coherent([...context, ...content.input]));
     const turn = await options.stateless.begin({ ...content, table, query, messages, clientSignal, admit });
     return { ...turn, id: newId() };

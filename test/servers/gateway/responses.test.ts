@@ -512,6 +512,21 @@ describe('a response with text that PostgreSQL would refuse', () => {
 });
 
 describe('a response in the background', () => {
+  it('completes while nobody waits, and the chain goes on from it', async () => {
+    const [a, b] = [await start(), await start()];
+    const queued = await sdkOf(a).responses.create({ input: 'later', background: true });
+    const done = await waitFor('the response', async () => {
+      const response = await sdkOf(b).responses.retrieve(queued.id);
+      return response.status === 'completed' && response;
+    });
+    expect(done).toMatchObject({ id: queued.id, background: true, output_text: 'later' });
+    const next = await sdkOf(b).responses.create({ input: 'and now?', previous_response_id: queued.id });
+    expect(next.output_text).toBe('and now?');
+    expect(mock.requests.at(-1)?.body.messages.map(({ content }) => content)).toEqual(
+      expect.arrayContaining(['later', 'and now?']),
+    );
+  });
+
   it('is queued, readable, and given again for its Idempotency-Key', async () => {
     const sdk = sdkOf(await start());
     const options = { headers: { 'idempotency-key': 'k' } };

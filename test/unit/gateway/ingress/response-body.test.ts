@@ -240,7 +240,7 @@ describe('the fields of a response', () => {
     [{ prompt_cache_retention: '24h' }, 'prompt_cache_retention'],
     [{ context_management: [{ type: 'compaction' }] }, 'context_management'],
     [{ moderation: { model: 'm' } }, 'moderation'],
-    [{ deliver: [{ log: {} }] }, 'deliver'],
+    [{ deliver: [{ webhook: { url: 'http://x' } }] }, 'deliver[0].webhook'],
     [{ reasoning: { summary: 'auto' } }, 'reasoning.summary'],
     [{ background: true, stream: true }, 'stream'],
     [{ tools: [{ type: 'web_search' }] }, 'tools[0].type'],
