@@ -2,14 +2,9 @@
  * What the gateway adds to a chat completion, beside a bare Node proxy and the upstream alone, all in one run: requests/s
  * when saturated, and p50 and p99 at 300 requests/s. The system under test has one core for itself, load generator,
  * upstream and PostgreSQL share the other. Budgets: stateless at least 0.75 of the bare proxy; stored, added p50 under
- * 1.5 ms plus one disk sync, p99 under 15 ms plus the same. Prints a table; the arguments name a role of a child process.
+ * 1.5 ms plus one disk sync, p99 under 15 ms plus the same. Prints a table.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { Agent, createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -18,8 +13,7 @@ import autocannon from 'autocannon';
 import pg from 'pg';
 import { Pool } from 'undici';
 import { startEmbeddedPostgres } from '../cli/dev/embedded-postgres.ts';
-import { createLogger } from '../core/lib/log.ts';
-import { startTestGateway } from '../test/harness/gateway.ts';
+import { cpuSeconds, pinLoad, startRole } from './roles.ts';
 
 const rounds = 3;
 const saturateSeconds = 4;
@@ -56,7 +50,7 @@ interface Figures {
 }
 
 async function main(): Promise<void> {
-  if (canPin()) spawnSync('taskset', ['-cp', '1', String(process.pid)]);
+  pinLoad();
   const folder = await mkdtemp(path.join(tmpdir(), 'talaria-bench-'));
   const postgres = await startEmbeddedPostgres({ directory: folder, durable: true });
   const upstream = await startRole('1', 'upstream');
@@ -194,101 +188,8 @@ function print(targets: readonly Target[], figures: readonly Figures[], sync: nu
   );
 }
 
-/** User and system time of a process so far; Linux counts it in hundredths of a second. */
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 
-interface Child {
-  readonly url: string;
-  readonly pid: number;
-  readonly stop: () => void;
-}
-
-async function startRole(core: string, ...args: readonly string[]): Promise<Child> {
-  const pin = canPin() ? ['taskset', '-c', core] : [];
-  const [command = '', ...rest] = [...pin, process.execPath, import.meta.filename, ...args];
-  const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'ignore'] });
-  const [line] = (await once(child.stdout, 'data')) as [Buffer];
-  return { url: String(line).trim(), pid: child.pid ?? 0, stop: () => child.kill('SIGKILL') };
-}
-
-/** Whether processes can be bound to a core, as on Linux. */
-function canPin(): boolean {
-  return spawnSync('taskset', ['-V']).status === 0;
-}
-
-/** Answers at once with one completion. */
-function runUpstream(): void {
-  const answer = JSON.stringify({
-    id: 'chatcmpl-1',
-    object: 'chat.completion',
-    created: 1_700_000_000,
-    model: 'm',
-    choices: [{ index: 0, message: { role: 'assistant', content: 'Fine, thank you.' }, finish_reason: 'stop' }],
-    usage: { prompt_tokens: 4, completion_tokens: 3, total_tokens: 7 },
-  });
-  serve((request, response) => {
-    request.resume().on('end', () => {
-      response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length }).end(answer);
-    });
-  });
-}
-
-/** The least that a proxy in Node does: takes the body whole, parses it, sends it on, hands the answer back. */
-function runProxy(upstream: string): void {
-  const { hostname, port } = new URL(upstream);
-  const agent = new Agent({ keepAlive: true, maxSockets: 256 });
-  serve((request, response) => {
-    const pieces: Buffer[] = [];
-    request.on('data', (piece: Buffer) => pieces.push(piece));
-    request.on('end', () => {
-      const sent = JSON.stringify(JSON.parse(Buffer.concat(pieces).toString()));
-      const options = {
-        agent,
-        hostname,
-        port,
-        method: 'POST',
-        path: request.url,
-        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(sent) },
-      };
-      const forwarded = httpRequest(options, (answer) => {
-        response.writeHead(answer.statusCode ?? 502, { 'content-type': 'application/json' });
-        answer.pipe(response);
-      });
-      forwarded.on('error', () => response.writeHead(502).end());
-      forwarded.end(sent);
-    });
-  });
-}
-
-async function runGateway(upstream: string, databaseUrl: string): Promise<void> {
-  const model = { provider: 'openai-compatible', name: 'm', baseURL: `${upstream}/v1` } as const;
-  const gateway = await startTestGateway({
-    databaseUrl,
-    log: createLogger('gateway', 'info'),
-    serves: {
-      agents: [{ name: 'main', default: true, instructions: 'Be kind.', model, sessions: { maxHistoryMessages: 20 } }],
-      gatewayKeys: [{ name: 'bench', key: 'bench' }],
-    },
-  });
-  process.stdout.write(`${gateway.url}\n`);
-}
-
-function serve(handle: (request: IncomingMessage, response: ServerResponse) => void): void {
-  const server = createServer({ keepAliveTimeout: 60_000 }, handle);
-  server.listen(0, '127.0.0.1', () => {
-    process.stdout.write(`http://127.0.0.1:${(server.address() as AddressInfo).port}\n`);
-  });
-}
-
-const [role, upstreamUrl = '', databaseUrl = ''] = process.argv.slice(2);
-if (role === 'upstream') runUpstream();
-else if (role === 'proxy') runProxy(upstreamUrl);
-else if (role === 'gateway') await runGateway(upstreamUrl, databaseUrl);
-else await main();
+await main();

@@ -6,6 +6,7 @@ const benchmarks: Readonly<Record<string, string>> = {
   resolve: 'which agent a message gets, at 100, 10,000 and 50,000 rules',
   tick: 'what looking for due jobs costs, and how late a job starts',
   gateway: "the gateway's added time on a chat completion, against a bare proxy",
+  streams: '500 streams at once, and memory over 200,000 requests',
   propagation: 'from the API server taking a Route to every gateway serving it',
   'cron-kill': 'two gateways, 200 jobs each second, one of them killed every 5 s',
 };
