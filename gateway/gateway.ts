@@ -13,21 +13,8 @@ import { createHints } from './db/hints.ts';
 import { createDatabase } from './db/pool.ts';
 import { createState } from './db/state.ts';
 import { createEgressPolicy } from './egress.ts';
-import { addExplain } from './ingress/admin/explain.ts';
-import { addSnapshot } from './ingress/admin/snapshot.ts';
-import { addCapabilities } from './ingress/capabilities.ts';
-import { addChatCompletions } from './ingress/chat-completions.ts';
-import { addHealth } from './ingress/health.ts';
-import { addModels } from './ingress/models.ts';
 import { createOpenStreams } from './ingress/open-streams.ts';
-import { addOpenApi } from './ingress/openapi.ts';
-import { addResponses } from './ingress/responses.ts';
-import { addRunEvents } from './ingress/runs/run-events.ts';
-import { addRuns } from './ingress/runs/runs.ts';
-import { addSessionChat } from './ingress/session-chat.ts';
-import { addSessionItems } from './ingress/session-items.ts';
-import { addSessions } from './ingress/sessions.ts';
-import { addStoredResponses } from './ingress/stored-responses.ts';
+import { addRoutes } from './ingress/routes.ts';
 import { createLimits } from './limits/limits.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createLeaseKeeper } from './runs/lease.ts';
@@ -145,7 +132,6 @@ export function createGateway(options: GatewayOptions): Gateway {
     log,
   });
   const isStateAvailable = () => state.isAvailable() === true;
-  const streams = createOpenStreams(config.limits.openStreams, metrics.registry);
   let draining = false;
   let settled = false;
   /** Whether this replica knows if it can store turns. Once it knew, a loss of the database does not unready it. */
@@ -153,8 +139,6 @@ export function createGateway(options: GatewayOptions): Gateway {
     settled ||= state.isAvailable() === false || lease.current() !== undefined;
     return settled;
   };
-  const tokens = createTokens({ issuers: config.auth.issuers, clock, log });
-  const admit = { tables, keyless: standalone, tokens };
   const server = createServer({
     listen: options.listen,
     standalone,
@@ -162,39 +146,24 @@ export function createGateway(options: GatewayOptions): Gateway {
     maxOpenRequests: config.limits.openRequests,
     metrics,
     log,
-    routes: (app) => {
-      addCapabilities(app, admit);
-      addHealth(app, {
+    routes: (app) =>
+      addRoutes(app, {
         tables,
-        isDraining: () => draining,
-        isSettled,
-        isStateAvailable,
-        metrics,
-      });
-      addOpenApi(app);
-      addModels(app, admit);
-      const turns = {
-        ...admit,
+        keyless: standalone,
+        tokens: createTokens({ issuers: config.auth.issuers, clock, log }),
         database,
         hints,
         stateless: createStatelessTurns({ database, isStateAvailable, runTurn }),
         stored,
         limits,
-        streams,
+        streams: createOpenStreams(config.limits.openStreams, metrics.registry),
         isRetired,
+        isDraining: () => draining,
+        isSettled,
+        isStateAvailable,
+        metrics,
         clock,
-      };
-      addChatCompletions(app, turns);
-      addSessions(app, turns);
-      addSessionItems(app, turns);
-      addSessionChat(app, turns);
-      addRuns(app, turns);
-      addRunEvents(app, turns);
-      addResponses(app, turns);
-      addStoredResponses(app, { ...admit, database });
-      addExplain(app, { ...admit, database, isRetired });
-      addSnapshot(app, admit);
-    },
+      }),
   });
 
   tables.onSwap((table) => {

@@ -1,0 +1,37 @@
+import type { FastifyInstance } from 'fastify';
+import { addExplain } from './admin/explain.ts';
+import { addSnapshot } from './admin/snapshot.ts';
+import { addCapabilities } from './capabilities.ts';
+import { addChatCompletions, type ChatCompletionsOptions } from './chat-completions.ts';
+import { addHealth, type HealthOptions } from './health.ts';
+import { addModels } from './models.ts';
+import { addOpenApi } from './openapi.ts';
+import { addResponses } from './responses.ts';
+import { addRunEvents } from './runs/run-events.ts';
+import { addRuns, type RunsOptions } from './runs/runs.ts';
+import { addSessionChat } from './session-chat.ts';
+import { addSessionItems } from './session-items.ts';
+import { addSessions } from './sessions.ts';
+import { addStoredResponses } from './stored-responses.ts';
+
+/** What all routes together need. */
+export type RoutesOptions = ChatCompletionsOptions & RunsOptions & HealthOptions;
+
+/** Adds every route of the API; all of them are static. */
+export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
+  // First, so that it hears of all the others.
+  addCapabilities(app, options);
+  addHealth(app, options);
+  addOpenApi(app);
+  addModels(app, options);
+  addChatCompletions(app, options);
+  addResponses(app, options);
+  addStoredResponses(app, options);
+  addRuns(app, options);
+  addRunEvents(app, options);
+  addSessions(app, options);
+  addSessionItems(app, options);
+  addSessionChat(app, options);
+  addExplain(app, options);
+  addSnapshot(app, options);
+}
