@@ -6,7 +6,7 @@ import type { TalariaObject } from './verdict.ts';
 
 /**
  * Fields that are stored and not acted on yet. Whoever makes one work deletes its row. Any
- * value but the default of such a field means nothing yet; `value` and `except` narrow a row.
+ * value but the default of such a field means nothing yet; `except` narrows a row.
  */
 export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
   Agent: [
@@ -15,7 +15,8 @@ export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
     { field: 'spec.profile.files' },
     { field: 'spec.profile.volume' },
     { field: 'spec.accounts' },
-    { field: 'spec.sessions.approvalTimeoutSeconds' },
+    { field: 'spec.sessions.groupScope' },
+    { field: 'spec.sessions.threadScope' },
   ],
   Route: [
     { field: 'spec.rules[].matches[].platform', except: 'api' },
@@ -38,8 +39,6 @@ export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
 
 interface LimitedRow {
   readonly field: string;
-  /** The one value that is not acted on. */
-  readonly value?: string;
   /** The one value that is acted on. */
   readonly except?: string;
 }
@@ -48,13 +47,8 @@ interface LimitedRow {
 export function inertNote(kind: Kind, field: string): string {
   const row = limitedRows[kind].find((entry) => entry.field === field);
   if (row === undefined) return '';
-  const { value, except } = row;
-  const what =
-    value !== undefined
-      ? `\`${value}\` is stored`
-      : except !== undefined
-        ? `Every value but \`${except}\` is stored`
-        : 'Stored';
+  const { except } = row;
+  const what = except === undefined ? 'Stored' : `Every value but \`${except}\` is stored`;
   return `${what} and not acted on by this version.`;
 }
 
@@ -68,7 +62,6 @@ export function limitedFields(object: TalariaObject): readonly string[] {
 }
 
 function isInert(kind: Kind, row: LimitedRow, value: unknown): boolean {
-  if (row.value !== undefined) return value === row.value;
   if (row.except !== undefined) return value !== row.except;
   return !isDeepStrictEqual(value, defaultOf(kind, row.field));
 }

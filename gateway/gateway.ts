@@ -1,6 +1,7 @@
 import type { Clock } from '../core/lib/clock.ts';
 import type { Logger } from '../core/lib/log.ts';
 import { sleep } from '../core/lib/sleep.ts';
+import { within } from '../core/lib/within.ts';
 import { createTokens } from './admit/tokens/tokens.ts';
 import { createModels } from './agent/models/models.ts';
 import type { Tool } from './agent/tools/tool.ts';
@@ -218,15 +219,4 @@ const closeBudgetMs = 2_000;
 async function untilTrue(test: () => boolean): Promise<void> {
   const patience = AbortSignal.timeout(startPatienceMs);
   while (!test() && !patience.aborted) await sleep(5, patience);
-}
-
-/** Resolves or rejects with `work`, or resolves when the time is over; a later failure is the owner's to report. */
-async function within(work: Promise<void>, ms: number): Promise<void> {
-  const patience = new AbortController();
-  work.catch(() => undefined);
-  try {
-    await Promise.race([work, sleep(ms, patience.signal)]);
-  } finally {
-    patience.abort();
-  }
 }

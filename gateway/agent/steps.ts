@@ -50,7 +50,8 @@ export interface Steps {
   readonly clientTools: readonly FunctionTool[];
   readonly parameters: TurnParameters;
   readonly signal: AbortSignal;
-  /** Absent: the answer is wanted whole. */
+  /** False: the model's answers are wanted whole, and only whole items are told. */
+  readonly streams: boolean;
   readonly onEvent?: OnTurnEvent | undefined;
   readonly askApproval?: AskApproval | undefined;
 }
@@ -134,7 +135,7 @@ interface StepStream {
 }
 
 /** Passes the pieces of one model call on, with the ids that their items will have; own tools are not the client's to see. */
-function createStepStream({ clientTools, onEvent }: Steps): StepStream {
+function createStepStream({ clientTools, streams, onEvent }: Steps): StepStream {
   const calls = new Map<number, { readonly id: string; callId: string; name: string; place: number }>();
   let message: string | undefined;
   let clientCalls = 0;
@@ -161,7 +162,7 @@ function createStepStream({ clientTools, onEvent }: Steps): StepStream {
     const { id, callId, name, place } = call;
     return onEvent({ type: 'call', id, index: place, callId, name, arguments: delta.arguments });
   };
-  return { onDelta: onEvent && onDelta, messageId, callId: (at) => callOf(at).id };
+  return { onDelta: streams ? onDelta : undefined, messageId, callId: (at) => callOf(at).id };
 }
 
 function messageStatus({ finishReason }: ModelAnswer): 'completed' | 'incomplete' {

@@ -26,7 +26,9 @@ export interface Turn {
   readonly parameters?: TurnParameters | undefined;
   /** Ends the turn early; the turn then throws the signal's reason. */
   readonly signal: AbortSignal;
-  /** Takes what is said and done as it comes; absent, the answer is wanted whole. */
+  /** Whether text is wanted as it comes; default: when there is an `onEvent`. */
+  readonly streams?: boolean | undefined;
+  /** Takes what is said and done: whole items, and where the turn streams, their pieces too. */
   readonly onEvent?: OnTurnEvent | undefined;
   /** Awaited once, right before the first call of a model; when it throws, no call is made. */
   readonly onEffect?: (() => Promise<void>) | undefined;
@@ -100,6 +102,7 @@ async function runWithin(turn: Turn, { models, tools = [] }: TurnRunnerOptions):
       clientTools,
       parameters: turn.parameters ?? {},
       signal: limit.signal,
+      streams: turn.streams ?? turn.onEvent !== undefined,
       onEvent: turn.onEvent,
       askApproval: turn.askApproval,
     });

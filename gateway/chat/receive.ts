@@ -1,12 +1,12 @@
 import { TalariaError } from '../../core/lib/errors.ts';
 import type { Envelope } from '../../core/route/envelope.ts';
 import type { Principal } from '../../core/route/principal.ts';
-import { type ResolveQuery, resolve } from '../../core/route/resolve.ts';
+import type { ResolveQuery } from '../../core/route/resolve.ts';
 import type { ContentPart } from '../agent/models/port.ts';
 import type { Table, TableHolder } from '../config/table.ts';
 import type { Limits } from '../limits/limits.ts';
 import { type Item, spokenText, toItems } from '../sessions/items.ts';
-import { decideSticky } from '../sessions/sticky.ts';
+import { resolveSticky } from '../sessions/sticky.ts';
 import { beginWithinLimits } from '../turns/limited-turn.ts';
 import { refusedAsError } from '../turns/refused.ts';
 import type { StoredTurns } from '../turns/stored-turn.ts';
@@ -78,8 +78,7 @@ function principalOf({ account }: Envelope): Principal {
 }
 
 async function resolveChat({ database }: ReceiverOptions, { table, query }: Message) {
-  const decide = (asked: ResolveQuery) => resolve(table.routes, asked);
-  return refusedAsError(await decideSticky(database, query, decide, (outcome) => outcome));
+  return refusedAsError(await resolveSticky(database, table.routes, query));
 }
 
 interface Asked {
@@ -99,7 +98,7 @@ async function answer(
     if (begun.kind === 'repeated') throw new Error('a chat message has no Idempotency-Key');
     return begun;
   });
-  // Followed, so that what was said is kept when the turn is stopped.
+  // Streamed, so that what was said is kept when the turn is stopped.
   const { output } = await turn.complete({ onEvent: () => undefined });
   const { resolution, session: id, run } = turn;
   return { kind: 'answer', text: spokenText(output), agent: resolution.agentName, session: id, run };

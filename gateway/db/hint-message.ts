@@ -1,6 +1,6 @@
 /**
  * What a hint is about: `session` its turns, `run` a stop or an approval, `events` what a run did, `queue` runs that wait
- * for a worker.
+ * for a worker, or deliveries for a sender.
  */
 export type HintTopic = (typeof topics)[number];
 const topics = ['session', 'run', 'events', 'queue'] as const;

@@ -29,11 +29,6 @@ export interface Hints {
   readonly listen: (topic: HintTopic, id: string, listener: (id: string) => void) => () => void;
   /** For a loop that looks and waits in turns: a hint that comes during the look is not missed. Dispose it at the end. */
   readonly follow: (topic: HintTopic, id: string) => HintFollower;
-  /**
-   * Resolves at the next hint of this topic and id, when `signal` aborts, or after `pollMs()` as it is now. Never throws.
-   * A hint from before the call is missed; where that matters, `follow`.
-   */
-  readonly heard: (topic: HintTopic, id: string, signal: AbortSignal) => Promise<void>;
   /** How often those who wait look by themselves, in ms: seldom while hints are known to arrive, else each second. */
   readonly pollMs: () => number;
   /** Begins to hear other replicas; those in this process hear each other without. */
@@ -110,10 +105,6 @@ export function createHints({ database, directUrl, registry, log, clock }: Hints
     },
     listen: hearers.listen,
     follow: hearers.follow,
-    heard: async (topic, id, signal) => {
-      using follower = hearers.follow(topic, id);
-      await follower.next(signal);
-    },
     pollMs,
     start: () => {
       connection.start();

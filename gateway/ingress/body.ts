@@ -3,7 +3,7 @@ import { closest } from '../../core/lib/closest.ts';
 import { TalariaError } from '../../core/lib/errors.ts';
 
 /**
- * A request's body as its schema reads it. Throws TalariaError for the first thing that does not fit, which it names:
+ * A request's body, or query, as its schema reads it. Throws TalariaError for the first thing that does not fit, which it names:
  * `unsupported_field` for a field that the API knows and this gateway does not act on, or has never heard of;
  * `invalid_request` for everything else.
  */

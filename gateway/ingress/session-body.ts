@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { TalariaError } from '../../core/lib/errors.ts';
 import { fromWire, toWire } from '../../core/lib/id.ts';
 import { type StoredSession, sessionNotFound } from '../sessions/read-session.ts';
 import { storableText } from '../sessions/storable.ts';
@@ -77,16 +76,6 @@ export function listBody(data: readonly { readonly id?: unknown }[], more: boole
     last_id: data.at(-1)?.id ?? null,
     has_more: more,
   };
-}
-
-/** The query of a list. Throws `invalid_request`, which names the first parameter at fault. */
-export function readQuery<S extends z.ZodType>(schema: S, query: unknown): z.output<S> {
-  const result = schema.safeParse(query);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const param = issue?.code === 'unrecognized_keys' ? issue.keys[0] : issue?.path[0]?.toString();
-  const why = issue?.code === 'unrecognized_keys' ? 'there is no such parameter' : issue?.message;
-  throw new TalariaError('invalid_request', `${param}: ${why}.`, param === undefined ? {} : { param });
 }
 
 /** How many entries a page has. */

@@ -4,8 +4,9 @@ import { toWire } from '../../core/lib/id.ts';
 import type { Database } from '../db/pool.ts';
 import { readItems, type StoredItem, seqOfItem } from '../sessions/read-items.ts';
 import type { StoredSession } from '../sessions/read-session.ts';
+import { readBody } from './body.ts';
 import { admitBy } from './request.ts';
-import { itemsQuerySchema, listBody, readQuery, seconds, sessionBody } from './session-body.ts';
+import { itemsQuerySchema, listBody, seconds, sessionBody } from './session-body.ts';
 import { type OfSession, type SessionsOptions, sessionOf } from './sessions.ts';
 
 /**
@@ -16,7 +17,7 @@ export function addSessionItems(app: FastifyInstance, options: SessionsOptions):
   const { database } = options;
   const onRequest = admitBy(options);
   app.get<OfSession>('/v1/sessions/:id/items', { onRequest }, async (request) => {
-    const { limit, after, order } = readQuery(itemsQuerySchema, request.query);
+    const { limit, after, order } = readBody(itemsQuerySchema, request.query);
     const session = await sessionOf(database, request);
     const seq = after === undefined ? undefined : await seqOfItem(database, session, after, 'after');
     const { items, more } = await readItems(database, session, { limit, order, after: seq });

@@ -1,13 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../core/lib/clock.ts';
 import { TalariaError } from '../../core/lib/errors.ts';
-import { type ResolveQuery, resolve } from '../../core/route/resolve.ts';
 import type { Database } from '../db/pool.ts';
 import { findRepeated, type Idempotency } from '../runs/idempotency.ts';
 import { deleteSession, renameSession } from '../sessions/change-session.ts';
 import { createSession, forkSession, type MadeSession } from '../sessions/make-session.ts';
 import { listSessions, readSession, type StoredSession, sessionNotFound } from '../sessions/read-session.ts';
-import { decideSticky } from '../sessions/sticky.ts';
+import { resolveSticky } from '../sessions/sticky.ts';
 import { refusedAsError } from '../turns/refused.ts';
 import { readBody } from './body.ts';
 import { markRepeated, readIdempotencyKey } from './idempotency-key.ts';
@@ -17,7 +16,6 @@ import {
   forkBodySchema,
   listBody,
   listQuerySchema,
-  readQuery,
   renameBodySchema,
   sessionBody,
   sessionIdOf,
@@ -74,7 +72,7 @@ export async function sessionOf(database: Database, request: FastifyRequest<OfSe
 }
 
 async function list(database: Database, request: FastifyRequest): Promise<object> {
-  const { limit, after, ...filter } = readQuery(listQuerySchema, request.query);
+  const { limit, after, ...filter } = readBody(listQuerySchema, request.query);
   const page = { limit: limit + 1, after: after === undefined ? undefined : sessionIdOf({ id: after }) };
   const sessions = await listSessions(database, admissionOf(request).principal, filter, page);
   return listBody(sessions.slice(0, limit).map(sessionBody), sessions.length > limit);
@@ -95,8 +93,7 @@ async function create(options: SessionsOptions, request: FastifyRequest, reply: 
       idempotencyKey: idempotency?.key,
     });
     const { routes } = admissionOf(request).table;
-    const decide = (asked: ResolveQuery) => resolve(routes, asked);
-    const resolution = refusedAsError(await decideSticky(database, query, decide, (outcome) => outcome));
+    const resolution = refusedAsError(await resolveSticky(database, routes, query));
     const fields = { name: name ?? undefined, title: title ?? undefined };
     const session = await createSession(database, query, resolution, fields, idempotency);
     if (session.kind === 'made') describeTurn(request, reply, { resolution, session: session.session.id }, headers);

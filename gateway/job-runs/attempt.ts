@@ -10,8 +10,8 @@ import { outboxRows } from '../delivery/outbox.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { Permit } from '../limits/permit.ts';
 import type { RecordEffects } from '../runs/record-effects.ts';
+import { RunStopped } from '../runs/request-stop.ts';
 import { untilStored } from '../runs/until-stored.ts';
-import { StopRequested } from '../runs/worker.ts';
 import { finalText, toItems } from '../sessions/items.ts';
 import type { FinishRun, JobRunEnding } from './finish-run.ts';
 import type { JobRun } from './job-run.ts';
@@ -59,7 +59,7 @@ export async function attemptRun(options: ExecuteOptions, run: JobRun, signal: A
   } catch (error) {
     if (signal.aborted) {
       // A turn that goes on although it was asked to stop has no known end: that is for the reaper to say.
-      const stopped = signal.reason instanceof StopRequested && !(error instanceof TurnStuck);
+      const stopped = signal.reason instanceof RunStopped && !(error instanceof TurnStuck);
       return stopped ? { kind: 'ended', ending: { status: 'cancelled' } } : { kind: 'abandoned' };
     }
     const failure = limit.expired()

@@ -5,7 +5,7 @@ import type { JobRun } from './job-run.ts';
 
 /**
  * Executes one claimed run as its own Agent, from preflight to its stored end, and never throws. `signal` aborts with
- * StopRequested when the run is to be cancelled, and with anything else when the worker may not go on: then nothing is
+ * RunStopped when the run is to be cancelled, and with anything else when the worker may not go on: then nothing is
  * written and the run is left to be reaped. `gaveUp` ends the attempts to store what came of the run.
  */
 export async function executeRun(

@@ -55,7 +55,9 @@ const reapStatement = `
         status = case when o.status = 'queued' or (o.status = 'stopping' and not o.effects_started)
           then 'cancelled' else 'unknown' end,
         error_code = coalesce(r.error_code, case when o.status = 'queued' then 'run_interrupted' else 'run_unknown' end),
-        error_message = coalesce(r.error_message, 'the worker of the run died; whether the run had an effect is not known')
+        error_message = coalesce(r.error_message, case when o.status = 'queued'
+          then 'the worker of the run died before the run began'
+          else 'the worker of the run died; whether the run had an effect is not known' end)
     from (
       select id, status, effects_started from ownerless where id not in (select id from resumed)
       union all

@@ -3,6 +3,11 @@ import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
 import { agentsOf } from './read-run.ts';
 
+/** The reason of a run's signal when the run itself is to stop, as opposed to its worker. `message` is for its client. */
+export class RunStopped extends Error {
+  override readonly name = 'RunStopped';
+}
+
 /** What is to stop: one run, or every open run of a session. Ids are UUIDs. */
 export type StopTarget = { readonly run: string } | { readonly session: string };
 

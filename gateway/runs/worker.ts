@@ -6,6 +6,7 @@ import type { Database } from '../db/pool.ts';
 import type { LeaseKeeper, WorkerLease } from './lease.ts';
 import { createNudgedLoop } from './nudged-loop.ts';
 import { reapUntil } from './reaper.ts';
+import { RunStopped } from './request-stop.ts';
 import { watchRuns } from './watch.ts';
 
 /** Takes background runs and executes them. */
@@ -45,7 +46,7 @@ export interface Attempt {
   /** The one in force when the run was taken. */
   readonly table: Table;
   /**
-   * Aborts with StopRequested when the run is to be cancelled, and with anything else when the worker may not go on: then
+   * Aborts with RunStopped when the run is to be cancelled, and with anything else when the worker may not go on: then
    * nothing is written and the run is left to be reaped.
    */
   readonly signal: AbortSignal;
@@ -53,11 +54,6 @@ export interface Attempt {
   readonly gaveUp: AbortSignal;
   /** To be called right before a model is called. */
   readonly onBegun: () => void;
-}
-
-/** The reason of a run's signal when the run itself was asked to stop, as opposed to its worker. */
-export class StopRequested extends Error {
-  override readonly name = 'StopRequested';
 }
 
 export interface WorkerOptions {
@@ -130,7 +126,7 @@ export function createWorker(options: WorkerOptions): Worker {
     if (held === undefined || clock.monotonic() - watchedAt < watchEveryMs) return;
     watchedAt = clock.monotonic();
     const { stopping: toStop, orphans } = await watchRuns(options.database, held.id, [...active.keys()]);
-    for (const id of toStop) active.get(id)?.controller.abort(new StopRequested('the run was asked to stop'));
+    for (const id of toStop) active.get(id)?.controller.abort(new RunStopped('the run was asked to stop'));
     if (orphans > 0) log.warn({ orphans }, 'runs that this worker held without knowing were given back');
   };
 

@@ -1,7 +1,22 @@
+import type { RouteTable } from '../../core/route/compile.ts';
 import type { Envelope } from '../../core/route/envelope.ts';
 import type { Refusal } from '../../core/route/outcome.ts';
-import type { Resolution, ResolveQuery } from '../../core/route/resolve.ts';
+import { type Resolution, type ResolveQuery, resolve } from '../../core/route/resolve.ts';
 import type { SqlClient } from '../db/pool.ts';
+
+/** Resolves with the agent of the conversation's newest live session, where the rule splits. */
+export async function resolveSticky(
+  database: SqlClient,
+  routes: RouteTable,
+  query: ResolveQuery,
+): Promise<Resolution | Refusal> {
+  return await decideSticky(
+    database,
+    query,
+    (asked) => resolve(routes, asked),
+    (outcome) => outcome,
+  );
+}
 
 /**
  * Decides by `decide`; when the rule splits, looks up the agent of the conversation's newest live session and decides

@@ -4,6 +4,7 @@ import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
 import type { WorkerLease } from '../runs/lease.ts';
 import { quietly } from '../runs/quietly.ts';
+import { RunStopped } from '../runs/request-stop.ts';
 
 /** The turns of open requests that run in this process, so that whoever asks one of them to stop is heard. */
 export interface ActiveTurns {
@@ -11,11 +12,6 @@ export interface ActiveTurns {
   readonly enter: (run: string) => { readonly signal: AbortSignal; readonly leave: () => void };
   readonly start: () => void;
   readonly stop: () => Promise<void>;
-}
-
-/** The reason of the signal of a run that was asked to stop. `message` is for its client. */
-export class RunStopped extends Error {
-  override readonly name = 'RunStopped';
 }
 
 export interface ActiveTurnsOptions {

@@ -1,10 +1,10 @@
 import { newId } from '../../core/lib/id.ts';
-import { type Resolution, type ResolveQuery, resolve } from '../../core/route/resolve.ts';
+import { type Resolution, resolve } from '../../core/route/resolve.ts';
 import type { Database } from '../db/pool.ts';
 import { idempotencyConflict } from '../runs/idempotency.ts';
 import type { WorkerLease } from '../runs/lease.ts';
 import { type FoundSession, findSession, readSessionRef, type SessionRef } from '../sessions/find.ts';
-import { decideSticky } from '../sessions/sticky.ts';
+import { resolveSticky } from '../sessions/sticky.ts';
 import { type BegunTurn, beginTurn, findInterrupted, type SessionTarget, type TurnToBegin } from './begin-turn.ts';
 import { refusedAsError, sessionBusy } from './refused.ts';
 import type { StoredTurnsOptions, TurnRequest } from './turn-request.ts';
@@ -170,6 +170,5 @@ async function resolveTurn(
   owner: FoundSession | undefined,
 ): Promise<Resolution> {
   if (owner) return refusedAsError(resolve(table.routes, { ...query, bound: { kind: 'session', agent: owner.agent } }));
-  const decide = (asked: ResolveQuery) => resolve(table.routes, asked);
-  return refusedAsError(await decideSticky(database, query, decide, (outcome) => outcome));
+  return refusedAsError(await resolveSticky(database, table.routes, query));
 }

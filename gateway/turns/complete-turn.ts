@@ -1,16 +1,15 @@
 import { TalariaError } from '../../core/lib/errors.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
 import type { OnTurnEvent } from '../agent/steps.ts';
-import type { AskApproval } from '../agent/tools/run-tool.ts';
 import type { TurnResult } from '../agent/turn.ts';
 import { type OutboxRow, requestOutboxRows } from '../delivery/outbox.ts';
 import type { WorkerLease } from '../runs/lease.ts';
+import { RunStopped } from '../runs/request-stop.ts';
 import { finalText, type Item, toMessages } from '../sessions/items.ts';
-import { RunStopped } from './active-turns.ts';
 import type { TurnEnding } from './finish-turn.ts';
 import { answerOpenCalls, boundHistory, orphanResults } from './history.ts';
 import { createProgress, type Progress } from './progress.ts';
-import { dropAnswer, withoutAnswer } from './retry.ts';
+import { withoutAnswer } from './retry.ts';
 import type { StoredTurnsOptions, TurnRequest } from './turn-request.ts';
 
 /** A run that is active. */
@@ -29,7 +28,6 @@ export interface RunningTurn {
 export interface Following {
   /** Absent, the answer is wanted whole. */
   readonly onEvent?: OnTurnEvent | undefined;
-  readonly askApproval?: AskApproval | undefined;
 }
 
 /**
@@ -41,15 +39,15 @@ export async function completeTurn(
   options: StoredTurnsOptions,
   request: TurnRequest,
   turn: RunningTurn,
-  { onEvent, askApproval }: Following,
+  { onEvent }: Following,
 ): Promise<TurnResult> {
   const { resolution, run, lease } = turn;
   const { agent } = resolution;
   const stop = options.active.enter(run);
   const ends = [lease.signal, stop.signal];
   const signal = AbortSignal.any(agent.sessions.onDisconnect === 'Cancel' ? [...ends, turn.clientSignal] : ends);
-  // Only what is streamed has a part to keep.
-  const isFollowed = onEvent !== undefined || agent.sessions.concurrency === 'Interrupt';
+  // An answer that may be interrupted is streamed, so that a part of it is there to keep.
+  const streams = onEvent !== undefined || agent.sessions.concurrency === 'Interrupt';
   const progress = createProgress(onEvent);
   try {
     const retried = request.retry === true ? withoutAnswer(turn.history) : undefined;
@@ -61,15 +59,19 @@ export async function completeTurn(
       tools: request.tools,
       parameters: request.parameters,
       signal,
-      onEvent: isFollowed ? progress.onEvent : undefined,
-      askApproval,
+      streams,
+      onEvent: progress.onEvent,
     });
-    // Two answers in a history do no harm that would be worth losing one.
-    if (retried !== undefined) await dropAnswer(options.database, turn, retried).catch(() => undefined);
     const outbox = outboxOf({ id: run, agent: agent.name }, request, result, options.now());
-    const ending = { run, worker: lease.id, status: 'completed', ...result, outbox } as const;
+    const ending = {
+      run,
+      worker: lease.id,
+      status: 'completed',
+      ...result,
+      outbox,
+      replaces: retried?.answer,
+    } as const;
     if (!(await options.finisher.finish(ending))) throw runLost();
-    if (outbox.length > 0) options.hints.tell('queue', '');
     return result;
   } catch (error) {
     throw await endWithoutAnswer(options, turn, progress, error);
@@ -146,6 +148,6 @@ function endingOf(error: unknown, progress: Progress): Ending {
 }
 
 function interrupted({ message }: RunStopped): TalariaError {
-  const told = `The turn did not end: ${message}. What it had said is kept in the session.`;
+  const told = `The turn did not end: ${message}. What it had said so far is kept with the run.`;
   return new TalariaError('run_interrupted', told, { effectStarted: true });
 }

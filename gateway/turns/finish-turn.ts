@@ -26,6 +26,8 @@ export type TurnEnding = {
       readonly cost?: Cost | undefined;
       /** What the run sends. */
       readonly outbox?: readonly OutboxRow[] | undefined;
+      /** Ids of items of the session whose place the output takes. */
+      readonly replaces?: readonly string[] | undefined;
     }
   | {
       readonly status: 'failed' | 'cancelled';
@@ -122,7 +124,7 @@ async function finishTurn({ database, hints }: TurnFinisherOptions, ending: Turn
   const failed = ending.status === 'completed' ? undefined : ending;
   const { rows } = await database.prepared<{ done: boolean; waiting_session: string | null }>(
     'finish_turn',
-    'select done, waiting_session from finish_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)',
+    'select done, waiting_session from finish_turn($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)',
     [
       ending.run,
       ending.worker,
@@ -137,9 +139,12 @@ async function finishTurn({ database, hints }: TurnFinisherOptions, ending: Turn
       failed?.errorCode ?? null,
       failed ? storableText(failed.errorMessage) : null,
       done?.outbox === undefined || done.outbox.length === 0 ? null : JSON.stringify(storable(done.outbox)),
+      done?.replaces ?? null,
     ],
   );
   const waiting = rows[0]?.waiting_session;
   if (waiting) hints.tell('session', waiting);
+  // The run that waits may be one for the background, and what is to be sent waits too.
+  if (waiting || (done?.outbox ?? []).length > 0) hints.tell('queue', '');
   return rows[0]?.done === true;
 }

@@ -7,7 +7,7 @@ import type { RunTurn, TurnResult } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import type { AdmitTurn } from '../limits/request-permit.ts';
-import { decideSticky } from '../sessions/sticky.ts';
+import { resolveSticky } from '../sessions/sticky.ts';
 import { refusedAsError } from './refused.ts';
 
 /** A turn whose whole context is in the request; nothing of it is kept. */
@@ -47,7 +47,7 @@ export interface StatelessTurnsOptions {
 export function createStatelessTurns(options: StatelessTurnsOptions): StatelessTurns {
   return {
     begin: async ({ table, query, messages, instructions, tools, parameters, clientSignal, admit }) => {
-      const resolution = refusedAsError(await resolveSticky(options, table, query));
+      const resolution = refusedAsError(await resolveTurn(options, table, query));
       await admit(resolution.agent);
       return {
         resolution,
@@ -68,7 +68,7 @@ export function createStatelessTurns(options: StatelessTurnsOptions): StatelessT
 }
 
 /** Without the database the hash of the conversation decides, so that stateless agents keep serving. */
-async function resolveSticky(
+async function resolveTurn(
   { database, isStateAvailable }: StatelessTurnsOptions,
   { routes }: Table,
   query: ResolveQuery,
@@ -76,7 +76,7 @@ async function resolveSticky(
   const decide = (asked: ResolveQuery) => resolve(routes, asked);
   if (!isStateAvailable()) return decide(query);
   try {
-    return await decideSticky(database, query, decide, (outcome) => outcome);
+    return await resolveSticky(database, routes, query);
   } catch (error) {
     if (error instanceof TalariaError && error.code === 'state_unavailable') return decide(query);
     throw error;

@@ -353,7 +353,8 @@ create function finish_turn(
   end_currency text,
   end_error_code text,
   end_error_message text,
-  end_outbox jsonb
+  end_outbox jsonb,
+  end_replaces text[]
 ) returns table (done boolean, waiting_session uuid) language plpgsql as $$
 declare
   run runs%rowtype;
@@ -400,6 +401,10 @@ begin
   return next;
   if end_output is null then
     return;
+  end if;
+  if end_replaces is not null then
+    delete from items i
+    where i.session_id = run.session_id and i.agent = run.agent and i.data ->> 'id' = any(end_replaces);
   end if;
   said := (run.input -> 'items') || end_output;
   update sessions s

@@ -12,8 +12,9 @@ import { createEventRecorder, type EventRecorder } from '../../runs/events/recor
 import { toRunEvent } from '../../runs/events/run-event.ts';
 import { queueAgain } from '../../runs/queue-again.ts';
 import type { RecordEffects } from '../../runs/record-effects.ts';
+import { RunStopped } from '../../runs/request-stop.ts';
 import { untilStored } from '../../runs/until-stored.ts';
-import { type Attempt, StopRequested } from '../../runs/worker.ts';
+import type { Attempt } from '../../runs/worker.ts';
 import { toMessages } from '../../sessions/items.ts';
 import { conversation, outboxOf } from '../complete-turn.ts';
 import type { TurnEnding, TurnFinisher } from '../finish-turn.ts';
@@ -95,7 +96,7 @@ async function attemptTurn(
 const busySeconds = 1;
 
 function endingOfStop(reason: unknown, progress: Progress): Ending | undefined {
-  if (!(reason instanceof StopRequested)) return undefined;
+  if (!(reason instanceof RunStopped)) return undefined;
   const output = progress.interrupted();
   return { status: 'cancelled', errorCode: 'run_interrupted', errorMessage: reason.message, output };
 }

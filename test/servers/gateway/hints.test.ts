@@ -47,8 +47,14 @@ it('a wait on another replica ends with the hint, long before the poll', async (
   expect(b.hints.pollMs()).toBe(5_000);
   const woken: string[] = [];
   const { signal } = new AbortController();
-  void b.hints.heard('session', 'mine', signal).then(() => woken.push('mine'));
-  void b.hints.heard('session', 'another', signal).then(() => woken.push('another'));
+  void b.hints
+    .follow('session', 'mine')
+    .next(signal)
+    .then(() => woken.push('mine'));
+  void b.hints
+    .follow('session', 'another')
+    .next(signal)
+    .then(() => woken.push('another'));
   a.hints.tell('session', 'mine');
   await waitFor('the wait to end', () => woken.length > 0, { timeoutMs: 4_000, intervalMs: 1 });
   expect(woken).toEqual(['mine']);
@@ -75,9 +81,12 @@ it('a replica whose connection broke polls each second, connects again, and wake
   const there = collect(b, '');
   let woken = 0;
   const before = await listeners();
-  void b.hints.heard('session', 'mine', new AbortController().signal).then(() => {
-    woken += 1;
-  });
+  void b.hints
+    .follow('session', 'mine')
+    .next(new AbortController().signal)
+    .then(() => {
+      woken += 1;
+    });
   await state.rows('select pg_terminate_backend(pid) from pg_stat_activity where pid = any($1)', [before]);
   await waitFor('the loss to be noticed', () => b.hints.pollMs() === 1_000, { intervalMs: 1 });
   await waitFor('waiters to be woken', () => there.includes('') && woken === 1);

@@ -46,13 +46,6 @@ describe('fields that are stored and not acted on', () => {
     ]);
   });
 
-  it('are named by one of their values where the others work', async () => {
-    const model = { provider: 'echo', name: 'echo' };
-    const concurrency = (value: string) => limitedOf('Agent', { model, sessions: { concurrency: value } });
-    expect(await concurrency('Interrupt')).toEqual(['spec.sessions.concurrency']);
-    expect(await concurrency('Reject')).toEqual([]);
-  });
-
   it.each(rows)('$kind $field: a manifest of the table sets it and is told so', async ({ kind, field }) => {
     const accepted = verdictCases.filter((one) => one.kind === kind && one.verdict === 'Accepted');
     const objects = await Promise.all(accepted.map(({ manifest }) => verdict(manifest)));

@@ -284,6 +284,7 @@ async function take(fields: Partial<Steps>): Promise<StepsResult> {
     ownTools: [],
     clientTools: [],
     parameters: {},
+    streams: fields.onEvent !== undefined,
     signal: new AbortController().signal,
     ...fields,
   });
