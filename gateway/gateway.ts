@@ -49,6 +49,8 @@ export interface GatewayOptions {
   readonly tools?: readonly Tool[] | undefined;
   /** How long a gateway that is not ready any more still takes requests; default 1 s, none in standalone mode. */
   readonly unreadyMs?: number;
+  /** How long a request may take to arrive whole; default 60 s. */
+  readonly requestTimeoutMs?: number;
   readonly log: Logger;
   readonly clock: Clock;
 }
@@ -145,6 +147,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     standalone,
     corsOrigins: config.cors.origins,
     maxOpenRequests: config.limits.openRequests,
+    requestTimeoutMs: options.requestTimeoutMs,
     metrics,
     log,
     routes: (app) =>

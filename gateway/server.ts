@@ -7,7 +7,9 @@ import type { Logger } from '../core/lib/log.ts';
 import { refuseForeign } from './admit/origin.ts';
 import { corsHeaders, preflightHeaders } from './ingress/cors.ts';
 import { type ErrorAnswer, errorAnswer, rawErrorResponse } from './ingress/errors.ts';
+import { breakWhenStalled } from './ingress/event-stream.ts';
 import { createMethodTable } from './ingress/methods.ts';
+import { refuseAmbiguous, refuseEncoded } from './ingress/plain-request.ts';
 import { parseStrictJson } from './ingress/strict-json.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -17,6 +19,8 @@ export interface ServerOptions {
   readonly standalone: boolean;
   readonly corsOrigins: readonly string[];
   readonly maxOpenRequests: number;
+  /** How long a request may take to arrive whole; default 60 s. */
+  readonly requestTimeoutMs?: number | undefined;
   readonly metrics: Metrics;
   readonly log: Logger;
   /** Adds the routes; all of them are static. */
@@ -33,13 +37,21 @@ export interface Server {
 }
 
 const maxBodyBytes = 10 * 1024 * 1024;
+const defaultRequestTimeoutMs = 60_000;
 
 /** The HTTP server: every answer that is not a handler's own, 404 and malformed requests included, has the error shape. */
 export function createServer(options: ServerOptions): Server {
+  const { requestTimeoutMs = defaultRequestTimeoutMs } = options;
   const app = fastify({
     logger: false,
     bodyLimit: maxBodyBytes,
-    requestTimeout: 60_000,
+    requestTimeout: requestTimeoutMs,
+    http: {
+      headersTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(30_000, requestTimeoutMs),
+      // Node would answer without a body; `refuseAmbiguous` does with one.
+      requireHostHeader: false,
+    },
     keepAliveTimeout: 72_000,
     return503OnClosing: false,
     genReqId: () => `req_${newId().replaceAll('-', '')}`,
@@ -50,6 +62,8 @@ export function createServer(options: ServerOptions): Server {
   });
   // Node would drop what is over its count without a word; the size of all headers is bounded anyway.
   app.server.maxHeadersCount = 0;
+  // What is expected beyond 100-continue may be ignored (RFC 9110, 10.1.1); Node would refuse it without a body.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   let stopping = false;
   let open = 0;
   new Gauge({
@@ -75,10 +89,15 @@ export function createServer(options: ServerOptions): Server {
     });
     reply.header('x-request-id', request.id);
     if (stopping) reply.header('connection', 'close');
+    refuseAmbiguous(request.raw);
     if (answerCors(request, reply, options)) return;
     if (options.standalone) refuseForeign(request.headers, options.corsOrigins);
     if (open > options.maxOpenRequests)
       throw new TalariaError('overloaded', 'This gateway serves as many requests as it can. Try again shortly.');
+    done();
+  });
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (typeof payload === 'string' && payload.length > unreadLength) breakWhenStalled(reply.raw);
     done();
   });
   acceptJsonOnly(app);
@@ -98,6 +117,9 @@ export function createServer(options: ServerOptions): Server {
     },
   };
 }
+
+/** In characters: what is shorter leaves this process also when its client does not read. */
+const unreadLength = 64 * 1024;
 
 /** Counts, times and logs a request once its answer is out or its client is gone. */
 function observe(
@@ -135,6 +157,7 @@ function acceptJsonOnly(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     try {
+      refuseEncoded(request.headers['content-encoding']);
       if (request.headers['idempotency-key'] !== undefined) request.rawBody = body as Buffer;
       done(null, parseStrictJson(body as Buffer));
     } catch (error) {
@@ -152,7 +175,7 @@ function answerErrors(app: FastifyInstance, log: Logger): void {
   app.setErrorHandler((error, request, reply) => {
     // Nobody is left to answer, and to have gone is no failure of ours.
     if (reply.raw.destroyed) return reply.hijack();
-    const answer = errorAnswer(error);
+    const answer = errorAnswer(isUntypedQuery(error) ? methods.refusal(request.method, request.url) : error);
     request.errorCode = answer.code;
     if (answer.code === 'internal_error')
       log.error({ request: request.id, err: error }, 'a request failed inside the gateway');
@@ -162,6 +185,11 @@ function answerErrors(app: FastifyInstance, log: Logger): void {
     reply.removeHeader('connection');
     return sendError(reply, answer);
   });
+}
+
+/** fastify asks a QUERY for its type before it looks whether a path takes it; none of ours does. */
+function isUntypedQuery(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE';
 }
 
 function sendError(reply: FastifyReply, answer: ErrorAnswer): FastifyReply {

@@ -103,7 +103,7 @@ async function runWithin(turn: Turn, { models, tools = [] }: TurnRunnerOptions):
       parameters: turn.parameters ?? {},
       signal: limit.signal,
       streams: turn.streams ?? turn.onEvent !== undefined,
-      onEvent: turn.onEvent,
+      onEvent: turn.onEvent && ((event) => untilTaken(turn.onEvent?.(event), limit.signal)),
       askApproval: turn.askApproval,
     });
   } catch (error) {
@@ -112,6 +112,16 @@ async function runWithin(turn: Turn, { models, tools = [] }: TurnRunnerOptions):
     if (error instanceof ModelError) throw failed(error.message, error);
     throw error;
   }
+}
+
+/** Whoever takes the events may be slow for ever; the turn is not. */
+function untilTaken(taken: void | Promise<void>, signal: AbortSignal): void | Promise<void> {
+  if (taken === undefined) return undefined;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const giveUp = () => reject(signal.reason);
+  if (signal.aborted) giveUp();
+  signal.addEventListener('abort', giveUp);
+  return Promise.race([taken, promise]).finally(() => signal.removeEventListener('abort', giveUp));
 }
 
 function withInstructions({ resolution, table, messages, instructions = '' }: Turn): readonly ChatMessage[] {

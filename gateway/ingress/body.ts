@@ -8,7 +8,7 @@ import { TalariaError } from '../../core/lib/errors.ts';
  * `invalid_request` for everything else.
  */
 export function readBody<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
-  const result = schema.safeParse(body ?? {});
+  const result = schema.safeParse(body === undefined ? {} : body);
   if (result.success) return result.data;
   throw firstProblem(result.error, knownFields(schema));
 }
@@ -18,6 +18,7 @@ export function asksNothing(neutral: readonly unknown[] = []) {
   return z
     .unknown()
     .refine((value) => asksForNothing(value) || neutral.includes(value), { params: { unsupported: true } })
+    .meta({ description: 'Not acted on: any other value is refused.', enum: [null, false, [], {}, ...neutral] })
     .optional();
 }
 
@@ -31,6 +32,12 @@ export function handedOn() {
   return z
     .record(z.string(), z.unknown())
     .refine((value) => isShallow(value, maxDepth), `it is nested deeper than ${maxDepth} levels`);
+}
+
+/** A whole number in a query, which is text on the wire. */
+export function countInQuery(most: number, otherwise: number) {
+  const meta = { type: 'integer', minimum: 1, maximum: most, default: otherwise };
+  return z.coerce.number().int().min(1).max(most).default(otherwise).meta(meta);
 }
 
 /** The refusal of a field that this gateway does not act on. */

@@ -52,7 +52,7 @@ export function readChatBody(body: unknown): ChatRequest {
 export const imageURL = z
   .string()
   .regex(
-    /^(?:https?:\/\/[^\s/]|data:image\/[^,]{1,128};base64,)/i,
+    /^(?:[hH][tT][tT][pP][sS]?:\/\/[^\s/]|[dD][aA][tT][aA]:[iI][mM][aA][gG][eE]\/[^,]{1,128};[bB][aA][sS][eE]64,)/,
     'it is neither an http URL nor a data: URL of an image',
   );
 
@@ -86,6 +86,12 @@ const message = z.discriminatedUnion('role', [
     })
     .refine(({ content: said, tool_calls: calls = [] }) => (said ?? undefined) !== undefined || calls.length > 0, {
       error: 'it has neither content nor tool_calls',
+    })
+    .meta({
+      anyOf: [
+        { required: ['content'], properties: { content: { type: ['string', 'array'] } } },
+        { required: ['tool_calls'], properties: { tool_calls: { minItems: 1 } } },
+      ],
     }),
   z.object({ role: z.literal('tool'), tool_call_id: z.string().min(1).max(256), content }),
 ]);
@@ -97,6 +103,13 @@ export const functionToolSchema = z.object({
   parameters: handedOn().nullish(),
   strict: z.boolean().nullish(),
 });
+
+/** For readers of the schema, what `refuseUnknownChoice` holds and JSON Schema can say. */
+export const choiceNeedsTools = {
+  if: { required: ['tool_choice'], properties: { tool_choice: { const: 'required' } } },
+  // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema; nobody awaits the object.
+  then: { required: ['tools'], properties: { tools: { type: 'array', minItems: 1 } } },
+};
 
 /** The body of `POST /v1/chat/completions`; null stands for absent. */
 export const chatBodySchema = z
@@ -119,6 +132,7 @@ export const chatBodySchema = z
     presence_penalty: z.number().min(-2).max(2).nullish(),
     response_format: handedOn()
       .refine(({ type }) => typeof type === 'string', 'it has no `type`')
+      .meta({ required: ['type'], properties: { type: { type: 'string' } } })
       .nullish(),
     tools: z
       .array(z.object({ type: z.literal('function'), function: functionToolSchema }))
@@ -150,7 +164,8 @@ export const chatBodySchema = z
     web_search_options: asksNothing(),
     deliver: deliverSchema,
   })
-  .superRefine(refuseUnknownChoice);
+  .superRefine(refuseUnknownChoice)
+  .meta(choiceNeedsTools);
 
 function refuseUnknownChoice(
   { tools, tool_choice: choice }: { tools?: unknown; tool_choice?: unknown },

@@ -88,7 +88,7 @@ export async function decideApproval(
     run,
     principal.id,
     agentsOf(principal),
-    callId ?? null,
+    callId === undefined ? null : storableText(callId),
     decision,
   ]);
   if (rows.length > 0) hints.tell('run', run);

@@ -3,15 +3,19 @@ import type { Usage } from '../agent/models/port.ts';
 import type { Database } from '../db/pool.ts';
 import { type Item, isItem } from '../sessions/items.ts';
 
-export type RunStatus =
-  | 'queued'
-  | 'running'
-  | 'waiting_for_approval'
-  | 'stopping'
-  | 'completed'
-  | 'failed'
-  | 'cancelled'
-  | 'unknown';
+/** Every status of a run, in the order of its life; the last four are its ends. */
+export const runStatuses = [
+  'queued',
+  'running',
+  'waiting_for_approval',
+  'stopping',
+  'completed',
+  'failed',
+  'cancelled',
+  'unknown',
+] as const;
+
+export type RunStatus = (typeof runStatuses)[number];
 
 /** A run of the API as it is stored. Ids are UUIDs. */
 export interface StoredRun {

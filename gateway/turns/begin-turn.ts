@@ -124,7 +124,7 @@ const beginStatement = `
   select outcome, found_session, session_agent, history, first_run
   from begin_run(${Array.from({ length: 32 }, (_, at) => `$${at + 1}`).join(', ')})`;
 
-/** A turn of an open request is run from memory; what a worker in the background needs is stored. */
+/** A turn of an open request is run from memory; what a worker in the background needs is stored, as it can be. */
 function storedInput({ request, worker }: TurnToBegin): object {
   const { input, context, instructions, tools, parameters, deliver, query } = request;
   if (worker !== undefined) return { items: input };

@@ -131,7 +131,7 @@ async function finishTurn({ database, hints }: TurnFinisherOptions, ending: Turn
       ending.attempt ?? 1,
       ending.status,
       ending.output === undefined ? null : JSON.stringify(ending.output),
-      done?.finishReason ?? null,
+      done ? storableText(done.finishReason) : null,
       done ? JSON.stringify(done.usage) : null,
       done ? storableText(done.model) : null,
       done?.cost?.amount ?? null,

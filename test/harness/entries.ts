@@ -3,6 +3,7 @@ import type { KeyLimits } from '../../core/route/principal.ts';
 import type {
   AgentEntry,
   GatewayKeyEntry,
+  JobEntry,
   MatchEntry,
   RouteEntry,
   RuleEntry,
@@ -49,6 +50,9 @@ export interface ConfigurationFields {
   /** Route name -> its rules. */
   readonly routes?: Readonly<Record<string, readonly RuleFields[]>>;
   readonly gatewayKeys?: readonly GatewayKeyFields[];
+  readonly jobs?: readonly JobEntry[];
+  /** Texts that jobs name by their hash. */
+  readonly texts?: readonly string[];
   /** Credential name -> value, for the keys of models. */
   readonly credentials?: Readonly<Record<string, string>>;
   /** Default: one more than the last. */
@@ -62,11 +66,11 @@ export function configuration(fields: ConfigurationFields): Configuration {
   lastSequence = Math.max(lastSequence + 1, fields.sequence ?? 0);
   const sequence = fields.sequence ?? lastSequence;
   const credentials = new Map(Object.entries(fields.credentials ?? {}));
-  const texts: Record<string, string> = {};
+  const texts = Object.fromEntries((fields.texts ?? []).map((text) => [sha256(text), text]));
   const agents = (fields.agents ?? []).map((agent) => agentEntry(agent, texts, credentials));
   const gatewayKeys = (fields.gatewayKeys ?? []).map((key) => gatewayKeyEntry(key, credentials));
   const routes = Object.entries(fields.routes ?? {}).map(([name, rules]) => routeEntry(name, rules));
-  const content: SnapshotContent = { agents, routes, jobs: [], gatewayKeys, texts };
+  const content: SnapshotContent = { agents, routes, jobs: fields.jobs ?? [], gatewayKeys, texts };
   return {
     snapshot: { revision: sha256(JSON.stringify(content)), sequence, content, routeParts: [content.routes] },
     credentials,

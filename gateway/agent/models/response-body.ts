@@ -85,9 +85,12 @@ function readUsage(usage: JsonObject): Usage {
   };
 }
 
+/** No call uses more than `mostTokens`: a server that says so is wrong, and what counts tokens must not overflow. */
 function count(value: unknown): number {
-  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? Math.round(value) : 0;
+  return typeof value === 'number' && value > 0 ? Math.min(Math.round(value), mostTokens) : 0;
 }
+
+const mostTokens = 1_000_000_000;
 
 function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { TalariaError } from '../../../core/lib/errors.ts';
 import type { ChatMessage, FunctionTool, TurnParameters } from '../../agent/models/port.ts';
-import { asksNothing, readBody } from '../body.ts';
-import { chatBodySchema, readChatBody } from '../chat-body.ts';
+import { runStatuses } from '../../runs/read-run.ts';
+import { asksNothing, countInQuery, readBody } from '../body.ts';
+import { chatBodySchema, choiceNeedsTools, readChatBody } from '../chat-body.ts';
 import { type deliverSchema, refuseUnsupportedTargets } from '../deliver.ts';
 
 /** A run as it was asked for. */
@@ -19,14 +20,16 @@ export interface RunRequest {
 const { messages, stream: _stream, stream_options: _options, n: _n, ...shared } = chatBodySchema.shape;
 
 /** The body of `POST /v1/runs`; null stands for absent. */
-export const runBodySchema = z.strictObject({
-  ...shared,
-  input: z
-    .union([z.string().min(1), messages], { error: 'it is neither a text nor a list of messages' })
-    .describe('A text, or messages as in a chat completion; in a session, the new turn at their end.'),
-  instructions: z.string().max(1_000_000).nullish().describe("Come after the agent's own, for this run alone."),
-  stream: asksNothing(),
-});
+export const runBodySchema = z
+  .strictObject({
+    ...shared,
+    input: z
+      .union([z.string().min(1), messages], { error: 'it is neither a text nor a list of messages' })
+      .describe('A text, or messages as in a chat completion; in a session, the new turn at their end.'),
+    instructions: z.string().max(1_000_000).nullish().describe("Come after the agent's own, for this run alone."),
+    stream: asksNothing(),
+  })
+  .meta(choiceNeedsTools);
 
 /** Reads the body of `POST /v1/runs`, whose fields are those of a chat completion but for `input` and `instructions`. */
 export function readRunBody(body: unknown): RunRequest {
@@ -55,11 +58,16 @@ export const approvalBodySchema = z.strictObject({
 
 /** The query of `GET /v1/runs`. */
 export const runListSchema = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(100).default(20),
-  after: z.string().max(64).optional().describe('Id of the last run of the page before.'),
-  agent: z.string().max(253).optional(),
-  session_id: z.string().max(64).optional(),
-  status: z
-    .enum(['queued', 'running', 'waiting_for_approval', 'stopping', 'completed', 'failed', 'cancelled', 'unknown'])
+  limit: countInQuery(100, 20),
+  after: z
+    .string()
+    .max(64)
+    .optional()
+    .meta({ description: 'Id of the last run of the page before.', pattern: '^run_[0-9a-f]{32}$' }),
+  agent: z
+    .string()
+    .regex(/^[a-z0-9-]{1,63}$/, 'it is no name of an Agent')
     .optional(),
+  session_id: z.string().max(64).optional().meta({ pattern: '^ses_[0-9a-f]{32}$' }),
+  status: z.enum(runStatuses).optional(),
 });

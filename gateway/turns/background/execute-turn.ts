@@ -85,6 +85,7 @@ async function attemptTurn(
     return { status: 'completed', ...result, outbox };
   } catch (error) {
     if (signal.aborted) return endingOfStop(signal.reason, doing.progress);
+    if (error instanceof RunStopped) return endingOfStop(error, doing.progress);
     options.log.warn({ run: run.id, agent: run.agent, err: error }, 'a run failed');
     const known = error instanceof TalariaError ? error : undefined;
     const message = known?.message ?? 'The run failed by a fault of the gateway; its log has the error.';
@@ -132,7 +133,8 @@ async function permitted(
       onEvent: progress.onEvent,
       onEffect: async () => {
         const recorded = await untilStored(() => recordEffects(run, undefined), signal);
-        if (!recorded) throw new TalariaError('run_interrupted', 'The run was taken from its worker or asked to stop.');
+        // The worker has not heard yet. A run that was taken from it instead is not its to end, and stays as it is.
+        if (!recorded) throw new RunStopped('the run was asked to stop');
         attempt.onBegun();
         await events.record({ type: 'run.started', data: { attempt: run.attempt } });
       },

@@ -8,6 +8,7 @@ import { type MockModel, startMockModel } from '../../harness/mock-model.ts';
 import { startPostgres, type TestPostgres } from '../../harness/postgres.ts';
 import { waitFor } from '../../harness/wait-for.ts';
 import { createState, type TestState } from '../schedule/state.ts';
+import { describeOutage, runOutage } from './outage-load.ts';
 
 let postgres: TestPostgres;
 let state: TestState;
@@ -83,6 +84,28 @@ describe('PostgreSQL is stopped and comes back', () => {
       state.rows(`select status, output #>> '{0,content,0,text}' as said from runs`),
     );
     expect(runs).toEqual([{ status: 'completed', said: 'paid for' }]);
+  });
+});
+
+describe('PostgreSQL is away for 5 s under load on two gateways', () => {
+  it('stateless turns go on, stored ones and runs are refused by code, none is half-written, and all recovers by itself', async () => {
+    mock.always({ kind: 'answer', text: 'an answer', delayMs: 20 });
+    const [one, two] = [await start(), await start()];
+    const report = await runOutage({
+      urls: [one.url, two.url],
+      stopDatabase: postgres.kill,
+      startDatabase: postgres.start,
+      seconds: 5,
+      rows: state.rows,
+    });
+    process.stdout.write(`${describeOutage(report)}\n`);
+    const { stateless, stored, runs } = report.answers;
+    expect(Object.values(stateless).flatMap(Object.keys)).toEqual(['200', '200', '200']);
+    expect(Object.keys(stored.during)).toContain('503 state_unavailable');
+    expect(Object.keys(runs.during)).toContain('503 state_unavailable');
+    const refusals = [stored, runs].flatMap(Object.values<Record<string, number>>).flatMap(Object.keys);
+    expect(refusals.filter((outcome) => !/^(20[02]|503 state_unavailable|502 run_unknown)$/.test(outcome))).toEqual([]);
+    expect(report.faults).toEqual([]);
   });
 });
 

@@ -115,6 +115,15 @@ describe('POST /v1/runs', () => {
     expect(mock.requests[0]?.body.messages[0]).toEqual({ role: 'system', content: 'You are main.' });
   });
 
+  it('keeps tools and instructions that hold what a database does not', async () => {
+    const gateway = await start();
+    const parameters = { type: 'object', 'na\0me': { title: 'lone \ud800' } };
+    const body = { instructions: 'be\0 brief', tools: [{ type: 'function', function: { name: 'f', parameters } }] };
+    const run = await create(gateway, 'hello', { body });
+    expect(await ended(gateway, run.id)).toMatchObject({ status: 'completed' });
+    expect(JSON.stringify(mock.requests[0]?.body.tools)).toContain('na\ufffdme');
+  });
+
   it('is a turn of the session that a header names, after the turns before it', async () => {
     const gateway = await start();
     const headers = { 'x-talaria-session-id': 'mine' };
@@ -236,6 +245,7 @@ describe('the runs of one key', () => {
     expect(second).toMatchObject({ has_more: false });
     expect(second.data.map(({ id }) => id)).toEqual(ids.slice(2));
     expect((await call(gateway, 'GET', '/v1/runs?limit=0')).status).toBe(400);
+    expect((await call(gateway, 'GET', '/v1/runs?agent=a%00b')).status).toBe(400);
   });
 });
 

@@ -131,6 +131,24 @@ describe('a stored turn', () => {
     expect(seen()).toEqual(['system: Be brief.', 'user: a\ufffdb\ufffd', 'assistant: x\ufffd\ufffdy', 'user: two']);
   });
 
+  it.each([
+    [
+      'a reason to stop that holds NUL',
+      String.raw`{"choices":[{"message":{"content":"x"},"finish_reason":"st\u0000op"}]}`,
+    ],
+    [
+      'more tokens than there are',
+      '{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1e300,"completion_tokens":-7.5}}',
+    ],
+  ])('with %s is stored all the same', async (_what, said) => {
+    const prices = { inputPerMillion: '1', outputPerMillion: '1', currency: 'USD' };
+    const agent = { name: 'main', default: true, model: { ...remote(), prices }, limits: { tokensPerDay: 1_000 } };
+    const gateway = await start(served({ agents: [agent] }));
+    mock.next({ kind: 'raw', contentType: 'application/json', pieces: [said] });
+    expect(await say(gateway, 'mine', 'hello')).toMatchObject({ status: 200, text: 'x' });
+    expect(await state.rows('select status from runs')).toEqual([{ status: 'completed' }]);
+  });
+
   it('sees no more of the history than the agent allows', async () => {
     const agent = { name: 'main', default: true, model: remote(), sessions: { maxHistoryMessages: 3 } };
     const gateway = await start(served({ agents: [agent] }));

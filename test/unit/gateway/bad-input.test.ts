@@ -192,6 +192,7 @@ describe('what is not there', () => {
     ['GET', '/v1/chat/completions', 405, 'method_not_allowed'],
     ['DELETE', '/v1/models', 405, 'method_not_allowed'],
     ['POST', '/healthz', 405, 'method_not_allowed'],
+    ['QUERY', '/v1/models', 405, 'method_not_allowed'],
     ['GET', '/v1/%zz', 400, 'invalid_request'],
   ])('%s %s is %d %s', async (method, path, status, code) => {
     const response = await fetch(`${gateway.url}${path}`, { method, headers: { authorization: 'Bearer k' } });

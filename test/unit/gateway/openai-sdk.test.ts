@@ -62,6 +62,72 @@ describe('the official OpenAI SDK for JavaScript, unchanged', () => {
     expect(await stream.finalContent()).toBe('one two three');
   });
 
+  it('runs the functions that the model calls, until it answers', async () => {
+    const before = mock.requests.length;
+    mock.next(
+      {
+        kind: 'tools',
+        calls: [
+          { id: 'a', name: 'add', arguments: { x: 1, y: 2 } },
+          { id: 'b', name: 'add', arguments: { x: 3, y: 4 } },
+        ],
+      },
+      { kind: 'answer', text: 'three and seven' },
+    );
+    const parameters = { type: 'object', properties: { x: { type: 'number' }, y: { type: 'number' } } };
+    const add = ({ x, y }: { x: number; y: number }) => String(x + y);
+    const parse = (text: string) => JSON.parse(text) as { x: number; y: number };
+    const runner = sdk().chat.completions.runTools({
+      ...question,
+      tools: [{ type: 'function', function: { name: 'add', description: 'x + y', parameters, parse, function: add } }],
+    });
+    expect(await runner.finalContent()).toBe('three and seven');
+    expect(mock.requests.length - before).toBe(2);
+    expect(mock.requests.at(-1)?.body.messages.slice(1)).toMatchObject([
+      { role: 'assistant', tool_calls: [{ id: 'a' }, { id: 'b' }] },
+      { role: 'tool', tool_call_id: 'a', content: '3' },
+      { role: 'tool', tool_call_id: 'b', content: '7' },
+    ]);
+  });
+
+  it('accumulates the calls of a stream with its own helper', async () => {
+    mock.next({ kind: 'tools', text: 'let me see', calls: [{ id: 'a', name: 'add', arguments: { x: 1, y: 2 } }] });
+    const tools = [{ type: 'function' as const, function: { name: 'add', parameters: { type: 'object' } } }];
+    const stream = sdk().chat.completions.stream({ ...question, tools, stream_options: { include_usage: true } });
+    const { choices, usage } = await stream.finalChatCompletion();
+    expect(choices[0]).toMatchObject({
+      finish_reason: 'tool_calls',
+      message: {
+        content: 'let me see',
+        tool_calls: [{ id: 'a', function: { name: 'add', arguments: '{"x":1,"y":2}' } }],
+      },
+    });
+    expect(usage).toMatchObject({ completion_tokens: 3 });
+  });
+
+  it('gets an answer of a schema, parsed', async () => {
+    mock.next({ kind: 'answer', text: '{"city":"Rome"}' });
+    const schema = {
+      type: 'object',
+      properties: { city: { type: 'string' } },
+      required: ['city'],
+      additionalProperties: false,
+    };
+    const format = { type: 'json_schema' as const, json_schema: { name: 'place', strict: true, schema } };
+    const completion = await sdk().chat.completions.parse({ ...question, response_format: format });
+    expect(completion.choices[0]?.message.content).toBe('{"city":"Rome"}');
+    expect(mock.requests.at(-1)?.body.response_format).toEqual(format);
+  });
+
+  it('sends images as parts of a message', async () => {
+    const content = [
+      { type: 'text' as const, text: 'what is it?' },
+      { type: 'image_url' as const, image_url: { url: 'https://example.com/a.png', detail: 'low' as const } },
+    ];
+    await sdk().chat.completions.create({ ...question, messages: [{ role: 'user', content }] });
+    expect(mock.requests.at(-1)?.body.messages[0]?.content).toEqual(content);
+  });
+
   it('goes on a conversation with the message it got', async () => {
     const first = await sdk().chat.completions.create(question);
     const answer = first.choices[0]?.message;
