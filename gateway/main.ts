@@ -5,6 +5,7 @@ import type { KubeClient } from '../core/kube/types.ts';
 import { systemClock } from '../core/lib/clock.ts';
 import { createLogger } from '../core/lib/log.ts';
 import { onShutdown } from '../core/lib/shutdown.ts';
+import { profileFields } from './agent/bound-profile.ts';
 import { createAcknowledger } from './config/acknowledge.ts';
 import { createClusterJobStatus } from './config/cluster-job-status.ts';
 import { createClusterSource } from './config/cluster-source.ts';
@@ -17,7 +18,7 @@ import { createMetrics } from './metrics.ts';
 /** One replica of the gateway in a cluster: reads environment and configuration, puts the parts together, serves. */
 async function main(): Promise<void> {
   const { environment, config } = await readSettings().catch((error: unknown) => fail(2, messageOf(error)));
-  const log = createLogger('gateway', environment.logLevel);
+  const log = createLogger('gateway', environment.logLevel, profileFields);
   const metrics = createMetrics();
   const { podName, podUid, credentialsDir, stateDir } = environment;
   const client = openCluster(environment);

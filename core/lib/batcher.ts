@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
 /** How items are batched. It pays where the cost is the round trip, not the items. */
 export interface BatcherOptions<Item, Result> {
   /** Does all of the items or, when it throws, none. Gives one result for each, in their order. */
@@ -23,6 +25,8 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
   let waiting: Waiting<Item, Result>[] = [];
   let underWay = 0;
   let asked = false;
+  // A batch is many callers' work: what is bound to the one who came first must not be told of the others.
+  const outside = AsyncLocalStorage.snapshot();
 
   const pump = () => {
     while (underWay < options.concurrency && waiting.length > 0) {
@@ -41,10 +45,12 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
     waiting.push({ item, resolve, reject });
     if (!asked) {
       asked = true;
-      setImmediate(() => {
-        asked = false;
-        pump();
-      });
+      outside(() =>
+        setImmediate(() => {
+          asked = false;
+          pump();
+        }),
+      );
     }
     return promise;
   };

@@ -8,13 +8,20 @@ const redact = ['authorization', 'headers.authorization', 'apiKey', 'key', 'secr
 /**
  * A logger that writes one JSON object a line to stderr. Messages are constant text and data goes in fields. Lines are
  * written in the background, in order; what is left is written when the process exits. `level` is a pino level; `silent`
- * writes nothing.
+ * writes nothing. `bound` gives further fields of every line, a new object each time;
+ * the line's own fields come before them.
  */
-export function createLogger(name: string, level: string): Logger {
+export function createLogger(name: string, level: string, bound?: () => object): Logger {
   const destination = pino.destination({ dest: 2, sync: false });
   process.once('exit', () => destination.flushSync());
   return pino(
-    { name, level, redact: { paths: redact, censor: '[redacted]' }, timestamp: pino.stdTimeFunctions.isoTime },
+    {
+      name,
+      level,
+      redact: { paths: redact, censor: '[redacted]' },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      ...(bound ? { mixin: bound } : {}),
+    },
     destination,
   );
 }

@@ -4,6 +4,7 @@ import type { Resolution } from '../../core/route/resolve.ts';
 import type { Table } from '../config/table.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Item } from '../sessions/items.ts';
+import { withProfile } from './bound-profile.ts';
 import { type Cost, costOf } from './cost.ts';
 import type { Models } from './models/models.ts';
 import { type ChatMessage, type FunctionTool, ModelError, type TurnParameters, type Usage } from './models/port.ts';
@@ -17,6 +18,8 @@ export interface Turn {
   /** Names the agent; only core/route makes one, so no path reaches a model without it. */
   readonly resolution: Resolution;
   readonly table: Table;
+  /** The run that the turn belongs to, for logs and hooks; a stateless turn has none. UUID. */
+  readonly run?: string | undefined;
   /** History and new input, without the agent's instructions. */
   readonly messages: readonly ChatMessage[];
   /** The client's own instructions, after those of the agent. */
@@ -50,7 +53,8 @@ export interface TurnResult {
 }
 
 /**
- * One turn under the agent's own instructions, skills, model and credentials, within its `turnTimeoutSeconds`. Throws
+ * One turn under the agent's own instructions, skills, model and credentials, within its `turnTimeoutSeconds`, as its bound
+ * profile. Throws
  * TalariaError: `agent_not_ready` when no call could be made, `invalid_request` when a function of the client has the name
  * of one of the agent's own tools, `model_failed` when a call failed or took too long.
  */
@@ -70,7 +74,8 @@ export function createTurnRunner(options: TurnRunnerOptions): RunTurn {
   return async (turn) => {
     const { agent } = turn.resolution;
     try {
-      const result = await runWithin(turn, options);
+      const profile = { agent: agent.name, agentUid: agent.uid, run: turn.run };
+      const result = await withProfile(profile, () => runWithin(turn, options));
       metrics.turns.inc({ agent: agent.name, outcome: 'completed' });
       metrics.tokens.inc({ agent: agent.name, direction: 'input' }, result.usage.inputTokens);
       metrics.tokens.inc({ agent: agent.name, direction: 'output' }, result.usage.outputTokens);

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Clock } from '../../core/lib/clock.ts';
 import { sleep } from '../../core/lib/sleep.ts';
 import { within } from '../../core/lib/within.ts';
@@ -29,6 +30,8 @@ const maxIdsOfTopic = 10_000;
  * than 10,000 ids of a topic become its id ''.
  */
 export function createHintOutbox({ send, onDropped, clock }: HintOutboxOptions): HintOutbox {
+  // One pump carries the hints of many turns, and belongs to none of them.
+  const outside = AsyncLocalStorage.snapshot();
   const stopping = new AbortController();
   const waiting = new Map<HintTopic, Set<string>>();
   let sentAt = Number.NEGATIVE_INFINITY;
@@ -57,7 +60,7 @@ export function createHintOutbox({ send, onDropped, clock }: HintOutboxOptions):
     add: (topic, id) => {
       if (stopping.signal.aborted) return;
       addId(waiting, topic, id);
-      pumping ??= pump();
+      pumping ??= outside(pump);
     },
     stop: async () => {
       stopping.abort();

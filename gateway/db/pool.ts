@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
 import type { Logger } from '../../core/lib/log.ts';
 import { asStateError } from './unavailable.ts';
@@ -46,9 +47,11 @@ const statementTimeoutMs = 5_000;
 export function createDatabase(options: DatabaseOptions): Database {
   const pooled = options.url !== options.directUrl;
   const pool = openPool(options, pooled);
+  // A connection outlives the turn that opened it, and so must not be bound to its agent.
+  const outside = AsyncLocalStorage.snapshot();
   const run = async <Row>(query: pg.QueryConfig): Promise<SqlResult<Row>> => {
     try {
-      return shape<Row>(await pool.query(query));
+      return shape<Row>(await outside(() => pool.query(query)));
     } catch (error) {
       throw asStateError(error);
     }

@@ -130,6 +130,7 @@ async function permittedTurn(
   const result = await runTurn({
     resolution,
     table,
+    run: run.id,
     messages: session.kind === 'named' ? [...session.history, prompt] : [prompt],
     signal,
     onEffect: async () => {

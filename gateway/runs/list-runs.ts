@@ -35,6 +35,7 @@ const listStatement = `
   where principal = $1 and trigger = 'api' and ($2::text[] is null or agent = any($2))
     and ($3::text is null or agent = $3) and ($4::text is null or status = $4)
     and ($5::uuid is null or session_id = $5)
-    and ($6::uuid is null or (created_at, id) < (select created_at, id from runs where id = $6 and principal = $1))
+    and ($6::uuid is null or (created_at, id) < (
+      select created_at, id from runs where id = $6 and principal = $1 and ($2::text[] is null or agent = any($2))))
   order by created_at desc, id desc
   limit $7`;

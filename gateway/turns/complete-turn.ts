@@ -54,6 +54,7 @@ export async function completeTurn(
     const result = await options.runTurn({
       resolution,
       table: request.table,
+      run,
       messages: toMessages(conversation({ ...turn, ...retried }, request)),
       instructions: request.instructions,
       tools: request.tools,

@@ -6,6 +6,16 @@ drop function continue_turn(uuid, uuid, integer);
 drop function finish_turn(uuid, uuid, integer, text, text, jsonb, jsonb, text, text, text);
 drop index runs_by_agent;
 
+-- What a session said so far, its newest `most` items, oldest first, and nothing that another agent said.
+create or replace function session_history(session uuid, most integer) returns jsonb language sql stable as $$
+  select coalesce(jsonb_agg(data order by seq), '[]')
+  from (
+    select i.seq, i.data from items i
+    where i.session_id = session and i.agent = (select s.agent from sessions s where s.id = session)
+    order by i.seq desc limit most
+  ) newest
+$$;
+
 alter table sessions
   add column title text not null default '',
   -- The session that this one was forked from.
@@ -409,14 +419,15 @@ begin
   said := (run.input -> 'items') || end_output;
   update sessions s
   set last_seq = s.last_seq + jsonb_array_length(said), last_active_at = talaria_now()
-  where s.id = run.session_id
+  where s.id = run.session_id and s.agent = run.agent
   returning s.last_seq - jsonb_array_length(said) into before;
   if found then
     insert into items (session_id, seq, agent, run_id, type, data)
     select run.session_id, before + item.ordinality, run.agent, run.id, item.value ->> 'type', item.value
     from jsonb_array_elements(said) with ordinality as item;
     if run.response_id is not null then
-      update responses p set last_seq = before + jsonb_array_length(said) where p.id = run.response_id;
+      update responses p set last_seq = before + jsonb_array_length(said)
+      where p.id = run.response_id and p.agent = run.agent;
     end if;
   end if;
 end

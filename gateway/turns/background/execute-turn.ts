@@ -125,6 +125,7 @@ async function permitted(
     const result = await runTurn({
       resolution,
       table,
+      run: run.id,
       messages: toMessages(conversation({ resolution, history }, run.content)),
       instructions: run.content.instructions,
       tools: run.content.tools,
