@@ -82,17 +82,20 @@ export async function takeSteps(steps: Steps): Promise<StepsResult> {
   };
   let messages = steps.messages;
   let usage: Usage = { inputTokens: 0, outputTokens: 0 };
+  const callIds = new Set(messages.flatMap(callIdsOf));
   for (let step = 1; ; step += 1) {
     const said = output.length;
-    const streamed = createStepStream(steps);
+    const streamed = createStepStream(steps, callIds);
     const answer = await steps.callModel(modelCall(steps, messages, step, streamed.onDelta));
     usage = addUsage(usage, answer.usage);
     usageByModel.set(answer.model, addUsage(usageByModel.get(answer.model), answer.usage));
     if (answer.text !== '' || answer.toolCalls.length === 0) {
       await emit(assistantMessage(answer.text, messageStatus(answer), streamed.messageId()));
     }
-    for (const [at, call] of answer.toolCalls.entries()) await emit({ ...functionCall(call), id: streamed.callId(at) });
-    const own = answer.toolCalls.filter((call) => !isOf(clientTools, call));
+    const calls = answer.toolCalls.map((call, at) => ({ ...call, id: streamed.uniqueCallId(at, call.id) }));
+    for (const { id } of calls) callIds.add(id);
+    for (const [at, call] of calls.entries()) await emit({ ...functionCall(call), id: streamed.itemId(at) });
+    const own = calls.filter((call) => !isOf(clientTools, call));
     const isLast = step >= agent.tools.maxSteps;
     for (const call of own) {
       const given = isLast ? noStepLeft : await runTool(ownTools, call, { agent, signal }, steps.askApproval);
@@ -131,11 +134,13 @@ interface StepStream {
   readonly onDelta: ModelCall['onDelta'];
   readonly messageId: () => string;
   /** Id of the item of the answer's call at this place. */
-  readonly callId: (at: number) => string;
+  readonly itemId: (at: number) => string;
+  /** The id of that call, or one of its own where an earlier call of the conversation has it: some servers count anew. */
+  readonly uniqueCallId: (at: number, id: string) => string;
 }
 
 /** Passes the pieces of one model call on, with the ids that their items will have; own tools are not the client's to see. */
-function createStepStream({ clientTools, streams, onEvent }: Steps): StepStream {
+function createStepStream({ clientTools, streams, onEvent }: Steps, taken: ReadonlySet<string>): StepStream {
   const calls = new Map<number, { readonly id: string; callId: string; name: string; place: number }>();
   let message: string | undefined;
   let clientCalls = 0;
@@ -148,11 +153,16 @@ function createStepStream({ clientTools, streams, onEvent }: Steps): StepStream 
     calls.set(index, known);
     return known;
   };
+  const uniqueCallId = (at: number, id: string) => {
+    const call = callOf(at);
+    call.callId ||= taken.has(id) ? newCallId() : id;
+    return call.callId;
+  };
   const onDelta = (delta: Delta) => {
     if (onEvent === undefined) return;
     if (delta.type === 'text') return onEvent({ type: 'text', id: messageId(), text: delta.text });
     const call = callOf(delta.index);
-    call.callId ||= delta.id ?? '';
+    if (delta.id) uniqueCallId(delta.index, delta.id);
     call.name ||= delta.name ?? '';
     if (!clientTools.some(({ name }) => name === call.name)) return;
     if (call.place < 0) {
@@ -162,7 +172,15 @@ function createStepStream({ clientTools, streams, onEvent }: Steps): StepStream 
     const { id, callId, name, place } = call;
     return onEvent({ type: 'call', id, index: place, callId, name, arguments: delta.arguments });
   };
-  return { onDelta: streams ? onDelta : undefined, messageId, callId: (at) => callOf(at).id };
+  return { onDelta: streams ? onDelta : undefined, messageId, itemId: (at) => callOf(at).id, uniqueCallId };
+}
+
+function callIdsOf(message: ChatMessage): readonly string[] {
+  return message.role === 'assistant' ? (message.tool_calls ?? []).map(({ id }) => id) : [];
+}
+
+function newCallId(): string {
+  return `call_${newItemId('fc').slice(3)}`;
 }
 
 function messageStatus({ finishReason }: ModelAnswer): 'completed' | 'incomplete' {

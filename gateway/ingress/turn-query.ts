@@ -81,6 +81,8 @@ export function describeTurn(
 /** Aborts when the connection closes before the answer is out. */
 export function signalOfClient(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
+  // Who left before this was asked sends no event any more.
+  if (reply.raw.destroyed) controller.abort();
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) controller.abort();
   });

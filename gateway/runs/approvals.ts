@@ -7,6 +7,7 @@ import type { Database } from '../db/pool.ts';
 import { storableText } from '../sessions/storable.ts';
 import { agentsOf } from './read-run.ts';
 import type { HeldRun } from './record-effects.ts';
+import { untilStored } from './until-stored.ts';
 
 export interface ApprovalOptions {
   readonly database: Database;
@@ -25,23 +26,16 @@ export async function awaitApproval(
 ): Promise<Approval> {
   const held = [run.id, run.worker, run.attempt];
   const { name, arguments: written } = call.function;
-  const asked = await database.prepared('ask-approval', askStatement, [
-    ...held,
-    storableText(call.id),
-    storableText(name),
-    storableText(written),
-  ]);
+  const question = [...held, storableText(call.id), storableText(name), storableText(written)];
+  const asked = await untilStored(() => database.prepared('ask-approval', askStatement, question), signal);
   if (asked.rowCount === 0) throw new TalariaError('run_unknown', 'The run was taken from its worker.');
   using decisions = hints.follow('run', run.id);
   const patience = AbortSignal.any([signal, AbortSignal.timeout(timeoutSeconds * 1_000)]);
   for (;;) {
     signal.throwIfAborted();
-    const { rows } = await database.prepared<{ status: string }>('settle-approval', settleStatement, [
-      ...held,
-      storableText(call.id),
-      patience.aborted,
-    ]);
-    const status = rows[0]?.status;
+    const settle = [...held, storableText(call.id), patience.aborted];
+    const settled = () => database.prepared<{ status: string }>('settle-approval', settleStatement, settle);
+    const status = (await untilStored(settled, signal)).rows[0]?.status;
     if (status === 'approved') return 'approved';
     if (status !== 'pending') return 'denied';
     await decisions.next(patience);
@@ -103,7 +97,9 @@ const askStatement = `
   )
   insert into approvals (run_id, call_id, agent, tool, arguments, status)
   select id, $4, agent, $5, $6, 'pending' from held
-  on conflict (run_id, call_id) do update set status = 'pending', decided_at = null`;
+  on conflict (run_id, call_id) do update
+  set status = 'pending', tool = excluded.tool, arguments = excluded.arguments, asked_at = excluded.asked_at,
+    decided_at = null, decided_by = ''`;
 
 /** The call's status; when it waits no longer, its run goes on. */
 const settleStatement = `

@@ -10,8 +10,8 @@ export interface NudgedLoop {
   readonly stop: () => Promise<void>;
 }
 
-/** A loop that looks every `everyMs`, one look at a time; a nudge during a look makes one more after it. */
-export function createNudgedLoop(everyMs: number, look: () => Promise<void>, log: Logger): NudgedLoop {
+/** A loop that looks every `everyMs`, which may be asked anew each time, one look at a time; a nudge during a look makes one more after it. */
+export function createNudgedLoop(everyMs: number | (() => number), look: () => Promise<void>, log: Logger): NudgedLoop {
   const stopping = new AbortController();
   let pause = new AbortController();
   let nudged = false;
@@ -22,7 +22,11 @@ export function createNudgedLoop(everyMs: number, look: () => Promise<void>, log
       pause = new AbortController();
       nudged = false;
       await quietly(log, look);
-      if (!nudged) await sleep(everyMs, AbortSignal.any([stopping.signal, pause.signal]));
+      if (!nudged)
+        await sleep(
+          typeof everyMs === 'number' ? everyMs : everyMs(),
+          AbortSignal.any([stopping.signal, pause.signal]),
+        );
     }
   };
 

@@ -83,9 +83,11 @@ export async function forkSession(
 ): Promise<MadeSession> {
   const id = newId();
   return await database.transaction(async (client) => {
-    const old = await lockSession(client, principal, from.session);
-    const first = idempotency && (await takeKeyForSession(client, principal, idempotency, { agent: old.agent, id }));
+    // Who begins a turn takes its key before it locks the session, so this does too.
+    const agent = await agentOfSession(client, principal, from.session);
+    const first = idempotency && (await takeKeyForSession(client, principal, idempotency, { agent, id }));
     if (first !== undefined) return { kind: 'repeated', session: first };
+    const old = await lockSession(client, principal, from.session);
     const seq = from.item === undefined ? old.last_seq : await seqOfItem(client, old, from.item, 'up_to');
     await client.query('select from fork_session($1, $2, $3)', [old.id, seq, id]);
     const { rows } = await client.query<SessionRow>(nameStatement, [
@@ -113,6 +115,15 @@ export async function lockSession(client: SqlClient, principal: Principal, id: s
   );
   if (rows[0] === undefined) throw sessionNotFound();
   return rows[0];
+}
+
+async function agentOfSession(client: SqlClient, principal: Principal, id: string): Promise<string> {
+  const { rows } = await client.query<{ agent: string }>(
+    `select agent from sessions where id = $1 and ${ownedBy('$2', '$3')}`,
+    [id, principal.id, agentsOf(principal)],
+  );
+  if (rows[0] === undefined) throw sessionNotFound();
+  return rows[0].agent;
 }
 
 /** A name that is taken leaves the row without one, and so the transaction to be rolled back. */

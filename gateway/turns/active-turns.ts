@@ -1,17 +1,23 @@
 import type { Logger } from '../../core/lib/log.ts';
-import { sleep } from '../../core/lib/sleep.ts';
 import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
 import type { WorkerLease } from '../runs/lease.ts';
-import { quietly } from '../runs/quietly.ts';
+import { createNudgedLoop } from '../runs/nudged-loop.ts';
 import { RunStopped } from '../runs/request-stop.ts';
 
 /** The turns of open requests that run in this process, so that whoever asks one of them to stop is heard. */
 export interface ActiveTurns {
-  /** A signal that aborts with RunStopped when the run is to stop; `leave` when it has ended. */
-  readonly enter: (run: string) => { readonly signal: AbortSignal; readonly leave: () => void };
+  /** Begins to listen for a run; to be called before it begins, so that no stop is missed. */
+  readonly enter: (run: string) => EnteredTurn;
   readonly start: () => void;
   readonly stop: () => Promise<void>;
+}
+
+export interface EnteredTurn {
+  /** Aborts with RunStopped when the run is to stop. */
+  readonly signal: AbortSignal;
+  /** The run has ended. */
+  readonly leave: () => void;
 }
 
 export interface ActiveTurnsOptions {
@@ -23,10 +29,7 @@ export interface ActiveTurnsOptions {
 
 /** Makes ActiveTurns. The database is looked at only while a turn is active: when a hint tells of one, and now and then. */
 export function createActiveTurns({ database, lease, hints, log }: ActiveTurnsOptions): ActiveTurns {
-  const stopping = new AbortController();
   const active = new Map<string, AbortController>();
-  let pause = new AbortController();
-  let loop: Promise<void> | undefined;
   const look = async (): Promise<void> => {
     const worker = lease()?.id;
     if (active.size === 0 || worker === undefined) return;
@@ -37,30 +40,19 @@ export function createActiveTurns({ database, lease, hints, log }: ActiveTurnsOp
     );
     for (const row of rows) active.get(row.id)?.abort(new RunStopped(row.error_message ?? 'the run was stopped'));
   };
-  const run = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      pause = new AbortController();
-      await sleep(hints.pollMs(), AbortSignal.any([stopping.signal, pause.signal]));
-      await quietly(log, look);
-    }
-  };
+  const { start, nudge, stop } = createNudgedLoop(hints.pollMs, look, log);
   return {
     enter: (id) => {
       const controller = new AbortController();
       active.set(id, controller);
-      const unlisten = hints.listen('run', id, () => pause.abort());
+      const unlisten = hints.listen('run', id, nudge);
       const leave = () => {
         unlisten();
         active.delete(id);
       };
       return { signal: controller.signal, leave };
     },
-    start: () => {
-      loop ??= run();
-    },
-    stop: async () => {
-      stopping.abort();
-      await loop;
-    },
+    start,
+    stop,
   };
 }

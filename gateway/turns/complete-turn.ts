@@ -6,6 +6,7 @@ import { type OutboxRow, requestOutboxRows } from '../delivery/outbox.ts';
 import type { WorkerLease } from '../runs/lease.ts';
 import { RunStopped } from '../runs/request-stop.ts';
 import { finalText, type Item, toMessages } from '../sessions/items.ts';
+import type { EnteredTurn } from './active-turns.ts';
 import type { TurnEnding } from './finish-turn.ts';
 import { answerOpenCalls, boundHistory, orphanResults } from './history.ts';
 import { createProgress, type Progress } from './progress.ts';
@@ -22,6 +23,7 @@ export interface RunningTurn {
   readonly history: readonly unknown[];
   /** Aborts when the client goes away. */
   readonly clientSignal: AbortSignal;
+  readonly stop: EnteredTurn;
 }
 
 /** How a turn is followed. */
@@ -41,9 +43,8 @@ export async function completeTurn(
   turn: RunningTurn,
   { onEvent }: Following,
 ): Promise<TurnResult> {
-  const { resolution, run, lease } = turn;
+  const { resolution, run, lease, stop } = turn;
   const { agent } = resolution;
-  const stop = options.active.enter(run);
   const ends = [lease.signal, stop.signal];
   const signal = AbortSignal.any(agent.sessions.onDisconnect === 'Cancel' ? [...ends, turn.clientSignal] : ends);
   // An answer that may be interrupted is streamed, so that a part of it is there to keep.

@@ -88,9 +88,9 @@ export function createTurnFinisher(options: TurnFinisherOptions): TurnFinisher {
       ),
     abandon: (run) => {
       const ending = { ...run, status: 'cancelled', errorCode: 'state_unavailable', errorMessage: abandoned } as const;
-      const work = sleep(longestBeginMs, stopping.signal).then(() =>
-        untilStored(() => finishTurn(options, ending), stopping.signal),
-      );
+      const work = sleep(longestBeginMs, stopping.signal)
+        .then(() => untilStored(() => finishTurn(options, ending), stopping.signal))
+        .finally(() => options.hints.tell('run', run.run));
       keep(work, run.run).catch(() => undefined);
     },
     stop: async (budgetMs) => {

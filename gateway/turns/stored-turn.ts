@@ -79,24 +79,46 @@ async function begin(
   const lease = options.lease();
   if (!lease) throw cannotStore();
   const run = newId();
-  const begun = await beginOnOwner(options, request, { lease, run });
-  if (begun.kind === 'twin') return { kind: 'repeated', run: begun.run, agent: begun.agent };
-  const { resolution, session } = begun;
-  const waiting = { resolution, session, run, lease };
-  const history = begun.history ?? (await waitForTurn(options, waiting, clientSignal));
-  const turn = { ...waiting, history, clientSignal };
-  const complete = (following: Following = {}) => completeTurn(options, request, turn, following);
-  return { kind: 'turn', resolution, session, run, complete };
+  // Before it begins, so that no stop is missed.
+  const stop = options.active.enter(run);
+  try {
+    const begun = await beginOnOwner(options, request, { lease, run });
+    if (begun.kind === 'twin') {
+      stop.leave();
+      return { kind: 'repeated', run: begun.run, agent: begun.agent };
+    }
+    const { resolution, session } = begun;
+    const waiting = { resolution, session, run, lease };
+    const history = begun.history ?? (await waitForTurn(options, waiting, clientSignal));
+    const turn = { ...waiting, history, clientSignal, stop };
+    const complete = (following: Following = {}) => completeTurn(options, request, turn, following);
+    return { kind: 'turn', resolution, session, run, complete };
+  } catch (error) {
+    stop.leave();
+    throw error;
+  }
 }
 
 async function submit(options: StoredTurnsOptions, request: TurnRequest): Promise<SubmittedTurn | RepeatedTurn> {
   // Sooner than the worker would say it; the session's own calls are its history's to know.
   if (request.session.kind === 'none') coherent([...(request.context ?? []), ...request.input]);
   const run = newId();
-  const begun = await beginOnOwner(options, request, { run });
+  const begun = await beginOnOwner(options, request, { run }).catch((error: unknown) => {
+    throw request.idempotency === undefined ? perhapsAccepted(error) : error;
+  });
   if (begun.kind === 'twin') return { kind: 'repeated', run: begun.run, agent: begun.agent };
   options.hints.tell('queue', '');
   return { kind: 'submitted', resolution: begun.resolution, session: begun.session, run };
+}
+
+/** The answer to a begin that was lost leaves a run that a worker takes: without a key to know it by, it must not be sent again. */
+function perhapsAccepted(error: unknown): unknown {
+  if (!(error instanceof TalariaError) || error.code !== 'state_unavailable') return error;
+  return new TalariaError(
+    'state_unavailable',
+    'The database went away while the run was stored, so it may have been accepted. See GET /v1/runs before you send it again, or send it with an Idempotency-Key.',
+    { cause: error, effectStarted: true },
+  );
 }
 
 function cannotStore(): TalariaError {

@@ -376,13 +376,20 @@ begin
   update runs r
   set status = end_status, output = end_output, finish_reason = end_reason, usage = end_usage, model = end_model,
     cost = end_cost, currency = end_currency, finished_at = talaria_now(),
+    started_at = coalesce(r.started_at, case when end_status = 'completed' then talaria_now() end),
     error_code = case when end_status = 'completed' then null else coalesce(r.error_code, end_error_code) end,
     error_message = case when end_status = 'completed' then null else coalesce(r.error_message, end_error_message) end
   where r.id = ended_run and r.worker = run_worker and r.attempt = run_attempt
     and (r.status in ('running', 'waiting_for_approval', 'stopping')
-      or (r.status = 'queued' and end_status = 'cancelled'))
+      -- A crash of the database may have lost that it was started.
+      or (r.status = 'queued' and (end_status = 'cancelled' or r.foreground)))
   returning * into run;
   if not found then
+    -- A result that comes too late is kept with the run, and is nobody's answer.
+    update runs r
+    set output = end_output, usage = end_usage, model = end_model, cost = end_cost, currency = end_currency
+    where r.id = ended_run and r.attempt = run_attempt and (r.worker = run_worker or r.worker is null)
+      and r.status = 'unknown' and r.output is null and end_status = 'completed';
     return query select exists (
       select 1 from runs r
       where r.id = ended_run and r.worker = run_worker and r.attempt = run_attempt and r.status = end_status
@@ -397,7 +404,8 @@ begin
     from jsonb_to_recordset(end_outbox) as d(id uuid, target text, part integer, parts integer, line text, kind text,
       destination jsonb, data jsonb, status text, last_error text, expire_after_seconds integer);
   end if;
-  if run.started_at is null then
+  -- One whose begin had no answer was refused to its client, who may ask again.
+  if run.started_at is null or (end_status = 'cancelled' and end_error_code = 'state_unavailable') then
     perform release_idempotency_key(run);
   end if;
   if run.session_id is null then

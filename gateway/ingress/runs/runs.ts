@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../../core/lib/clock.ts';
 import { TalariaError } from '../../../core/lib/errors.ts';
-import { fromWire, toWire } from '../../../core/lib/id.ts';
+import { fromWire, madeAt, toWire } from '../../../core/lib/id.ts';
 import { textOf } from '../../agent/models/port.ts';
 import type { Hints } from '../../db/hints.ts';
 import type { Database } from '../../db/pool.ts';
@@ -91,12 +91,13 @@ async function createRun(options: RunsOptions, request: FastifyRequest, reply: F
     isRetired: options.isRetired,
     idempotencyKey: idempotency?.key,
   });
+  const input = messages.flatMap(toItems);
   const submitted = await submitWithinLimits(limits, principal, (admit) =>
     stored.submit({
       table,
       query,
       session: inSession ? { kind: 'header', value: headers.sessionId } : { kind: 'none' },
-      input: messages.flatMap(toItems),
+      input,
       instructions: body.instructions,
       tools: body.tools,
       parameters: body.parameters,
@@ -107,7 +108,14 @@ async function createRun(options: RunsOptions, request: FastifyRequest, reply: F
   );
   if (submitted.kind === 'repeated') return await answerRepeated(options, request, reply, submitted.run);
   describeTurn(request, reply, submitted, headers);
-  const run = await findRun(database, principal, toWire('run', submitted.run));
+  // From memory: it is accepted, whatever the database does by now.
+  const { agentName: agent, route = '', rule = '' } = submitted.resolution;
+  const run: StoredRun = {
+    ...{ id: submitted.run, agent, route, rule, session: submitted.session || undefined, response: undefined },
+    ...{ status: 'queued', attempt: 0, input, output: [], createdAt: new Date(madeAt(submitted.run)) },
+    ...{ finishReason: undefined, usage: undefined, model: undefined, cost: undefined, error: undefined },
+    ...{ startedAt: undefined, finishedAt: undefined },
+  };
   return reply.code(202).send(runObject(run));
 }
 

@@ -81,6 +81,42 @@ it('the run of a request never resumes: its session is free again, and what it b
   expect(await settled(id)).toMatchObject({ status: 'unknown' });
 });
 
+it('an answer is stored although a crash of the database lost that its waiting turn had started', async () => {
+  const named = { key: 'k', headers: { 'x-talaria-session-id': 'mine' } };
+  await ask(gateway.url, named);
+  const [lease] = await state.rows<{ id: string }>('select id from workers');
+  const [session] = await state.rows<{ id: string }>('select id from sessions');
+  const id = await leave({
+    status: 'queued',
+    foreground: true,
+    effects: true,
+    started: false,
+    session: session?.id ?? '',
+  });
+  await state.rows('update runs set worker = $2 where id = $1', [id, lease?.id]);
+  const said = JSON.stringify([{ ...hello[0], role: 'assistant' }]);
+  const [ended] = await state.rows<{ done: boolean }>(
+    `select done from finish_turn($1, $2, 1, 'completed', $3, 'stop', null, 'm', null, null, null, null, null, null)`,
+    [id, lease?.id, said],
+  );
+  expect(ended).toEqual({ done: true });
+  expect(await ask(gateway.url, named)).toMatchObject({ status: 200 });
+});
+
+it('a result that comes after its run was given up is kept with the run, and is nobody’s answer', async () => {
+  const worker = newId();
+  const id = await leave({ status: 'unknown', foreground: false, effects: true, started: true });
+  await state.rows('update runs set worker = $2 where id = $1', [id, worker]);
+  const [ended] = await state.rows<{ done: boolean }>(
+    `select done from finish_turn($1, $2, 1, 'completed', $3, 'stop', null, 'm', null, null, null, null, null, null)`,
+    [id, worker, JSON.stringify(hello)],
+  );
+  expect(ended).toEqual({ done: false });
+  expect(await state.rows('select status, output is not null as kept from runs where id = $1', [id])).toEqual([
+    { status: 'unknown', kept: true },
+  ]);
+});
+
 it('a request that never began is asked for again under its Idempotency-Key', async () => {
   const keyed = { key: 'k', headers: { 'idempotency-key': 'x' } };
   await ask(gateway.url, keyed);

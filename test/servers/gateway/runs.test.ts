@@ -42,7 +42,7 @@ interface RunBody {
   readonly id: string;
   readonly status: string;
   readonly output_text: string;
-  readonly approvals: readonly { readonly call_id: string; readonly name: string }[];
+  readonly approvals: readonly { readonly call_id: string; readonly name: string; readonly arguments: string }[];
   readonly error: { readonly code: string } | null;
   readonly data: readonly RunBody[];
   readonly has_more: boolean;
@@ -378,6 +378,28 @@ describe('a tool that needs an approval', () => {
       status: 409,
       body: { error: { code: 'approval_not_pending' } },
     });
+  });
+
+  it('shows each call as it is, also where the model gives two of them one id', async () => {
+    const ran: string[] = [];
+    const gateway = await start({ tools: [wipe(ran)] });
+    const wants = (disk: string) =>
+      ({ kind: 'tools', calls: [{ id: 'call_0', name: 'wipe', arguments: JSON.stringify({ disk }) }] }) as const;
+    mock.next(wants('scratch'), wants('production'));
+    const { id } = await create(gateway, 'wipe them');
+    const decide = async (disk: string, decision: string) => {
+      const { approvals } = await waitFor('the run to ask', async () => {
+        const run = await waits(gateway, id);
+        return run.approvals.some(({ arguments: written }) => String(written).includes(disk)) && run;
+      });
+      expect(approvals).toHaveLength(1);
+      await call(gateway, 'POST', `/v1/runs/${id}/approval`, { body: { decision, call_id: approvals[0]?.call_id } });
+      return approvals[0]?.call_id;
+    };
+    const first = await decide('scratch', 'approve');
+    expect(await decide('production', 'deny')).not.toBe(first);
+    expect(await ended(gateway, id)).toMatchObject({ status: 'completed' });
+    expect(ran).toEqual(['scratch']);
   });
 
   it('does not run when it is denied, and the model is told', async () => {
