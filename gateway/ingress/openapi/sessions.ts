@@ -43,6 +43,7 @@ export function sessionPaths(): JsonSchema {
         id: 'renameSession',
         parameters: [id],
         body: renameBodySchema,
+        bodyIsOptional: true,
         answers: { 200: one },
         fails,
       }),
