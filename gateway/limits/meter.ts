@@ -20,8 +20,10 @@ export interface Meter {
   readonly change: (bound: Bound) => void;
   /** Takes one unit: at once from the slice that is held, else it waits for the next one with all who ask meanwhile. */
   readonly take: () => Taken | Promise<Taken>;
-  /** Takes a unit back, for those who wait or come. */
+  /** Takes a unit back, for those who wait or come. This or `useUp` ends each unit that was taken. */
   readonly putBack: (unit: Unit) => void;
+  /** Ends a unit that does not come back. */
+  readonly useUp: () => void;
   /** Counts units that were used without being taken. */
   readonly spend: (units: number) => void;
   readonly standing: () => Standing;
@@ -29,7 +31,7 @@ export interface Meter {
   readonly keepUp: () => Promise<void>;
   /** Gives back what is not in use. Never throws. */
   readonly close: () => Promise<void>;
-  /** True when it can be forgotten. */
+  /** True when it can be forgotten: nobody has asked for long, nothing is held, and every unit that was taken has ended. */
   readonly isIdle: () => boolean;
 }
 
@@ -70,10 +72,12 @@ export function createMeter(options: MeterOptions): Meter {
   let exhaustedUntil = 0;
   let failure: { readonly error: Error; readonly until: number } | undefined;
   let lastUsed = clock.monotonic();
+  let open = 0;
 
   const refresh = () => stock.refresh(clock.monotonic(), options.worker?.());
   const takeUnit = (): Unit => {
     stock.take();
+    open += 1;
     return { epoch: stock.epoch() };
   };
   const serve = () => {
@@ -162,8 +166,12 @@ export function createMeter(options: MeterOptions): Meter {
     },
     putBack: (unit) => {
       refresh();
+      open -= 1;
       stock.putBack(unit.epoch);
       serve();
+    },
+    useUp: () => {
+      open -= 1;
     },
     spend: (units) => {
       refresh();
@@ -187,6 +195,7 @@ export function createMeter(options: MeterOptions): Meter {
     },
     isIdle: () =>
       underWay === undefined &&
+      open === 0 &&
       stock.spare() === 0 &&
       !stock.owes() &&
       stock.available() === 0 &&

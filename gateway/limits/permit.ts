@@ -35,6 +35,7 @@ export function createPermit(held: readonly HeldUnit[]): Permit {
     open = false;
     for (const { meter, unit } of held) {
       if (meter.bound().name === 'maxConcurrentRuns' || !countsAsRequest) meter.putBack(unit);
+      else meter.useUp();
     }
   };
   return {

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Bound } from '../../../../gateway/limits/bounds.ts';
 import type { Grant, LeaseSlice, SliceAsk } from '../../../../gateway/limits/lease-slices.ts';
 import { createMeter, type Meter, type Unit } from '../../../../gateway/limits/meter.ts';
-import { createSlotStock, createWindowStock } from '../../../../gateway/limits/stock.ts';
+import { createPermit } from '../../../../gateway/limits/permit.ts';
+import { createSlotStock, createWindowStock, type Stock } from '../../../../gateway/limits/stock.ts';
 
 /** The database of three replicas, which answers an ask when the test says so. */
 function createLedger(maximum: number) {
@@ -177,6 +178,55 @@ it('runs that go on when a replica gets another lease count under that one', asy
   await ledger.settle('answer');
   await kept;
   expect(ledger.slotsOf('new')).toBe(1);
+});
+
+describe('a turn that takes ten minutes while nobody else asks', () => {
+  const runFor = async (bound: Bound, stock: Stock) => {
+    const ledger = createLedger(bound.maximum);
+    const time = { now: 0 };
+    const clock = { now: () => time.now, monotonic: () => time.now };
+    const worker = bound.name === 'maxConcurrentRuns' ? () => 'worker' : undefined;
+    const meter = createMeter({ bound, stock, lease: ledger.lease, worker, clock, onSlice: () => undefined });
+    const keepUp = async () => {
+      const kept = meter.keepUp();
+      await Promise.resolve();
+      await ledger.settle('answer');
+      await kept;
+    };
+    const taken = meter.take();
+    await Promise.resolve();
+    await ledger.settle('answer');
+    const permit = createPermit([{ meter, unit: (await taken) as Unit }]);
+    for (let second = 0; second < 600; second += 1) {
+      time.now += 1_000;
+      await keepUp();
+    }
+    return { meter, permit, keepUp, time };
+  };
+
+  it('keeps its slot: the meter is forgotten only after it has ended', async () => {
+    const bound = { name: 'maxConcurrentRuns', agent: 'main', principal: '', maximum: 1 } as const;
+    const { meter, permit, keepUp, time } = await runFor(bound, createSlotStock());
+    expect(meter.isIdle()).toBe(false);
+    expect(meter.take()).toBeInstanceOf(Promise);
+    await keepUp();
+    permit.release();
+    await keepUp();
+    await keepUp();
+    time.now += 200_000;
+    expect(meter.isIdle()).toBe(true);
+  });
+
+  it('has its tokens counted: the meter is forgotten only after they are told', async () => {
+    const bound = { name: 'tokensPerDay', agent: 'main', principal: '', maximum: 1_000_000 } as const;
+    const { meter, permit, keepUp } = await runFor(bound, createWindowStock({ counted: false, idleMs: 10_000 }));
+    expect(meter.isIdle()).toBe(false);
+    permit.used(500);
+    permit.release();
+    expect(meter.isIdle()).toBe(false);
+    await keepUp();
+    expect(meter.isIdle()).toBe(true);
+  });
 });
 
 describe('a window', () => {
