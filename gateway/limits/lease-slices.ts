@@ -1,4 +1,5 @@
 import { createBatcher } from '../../core/lib/batcher.ts';
+import { TalariaError } from '../../core/lib/errors.ts';
 import type { Database } from '../db/pool.ts';
 import type { Bound } from './bounds.ts';
 
@@ -39,6 +40,7 @@ export function createSliceLeaser(database: Database): LeaseSlice {
     work: (asks) => leaseAll(database, asks),
     maxItems: 200,
     concurrency: 4,
+    shouldRetryAlone: (error) => !(error instanceof TalariaError && error.code === 'state_unavailable'),
   });
 }
 
