@@ -62,7 +62,7 @@ async function follow(
       // Read before the events: what a run said is stored before its end is.
       const now = await readRun(database, principal, run.id);
       if (now === undefined) break;
-      const events = await reader.after(run, seen);
+      const events = await reader.after(run, seen, hasEnded(now));
       for (const { seq, type, data, at } of events) {
         await stream.write(eventText(run, seq, type, { created_at: at.toISOString(), ...data }));
         seen = seq;

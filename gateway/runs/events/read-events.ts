@@ -10,10 +10,14 @@ export interface StoredEvent {
 
 /** Reads the events of runs; many readers of one place share one statement. */
 export interface EventReader {
-  /** The events of a run after `seq`, in order, at most 500. */
+  /**
+   * The events of a run after `seq`, in order, at most 500. `ended`: the run was seen as ended before; then the read begins
+   * after its last event was stored, and an empty answer means that there are no more.
+   */
   readonly after: (
     run: { readonly id: string; readonly agent: string },
     seq: number,
+    ended: boolean,
   ) => Promise<readonly StoredEvent[]>;
 }
 
@@ -21,8 +25,9 @@ export interface EventReader {
 export function createEventReader(database: Database): EventReader {
   const underWay = new Map<string, Promise<readonly StoredEvent[]>>();
   return {
-    after: (run, seq) => {
-      const key = `${run.id} ${seq}`;
+    after: (run, seq, ended) => {
+      // A read that began while the run went on may have missed its last events.
+      const key = `${run.id} ${seq} ${ended ? 'ended' : 'open'}`;
       const shared = underWay.get(key);
       if (shared !== undefined) return shared;
       const reading = readEvents(database, run, seq).finally(() => underWay.delete(key));
