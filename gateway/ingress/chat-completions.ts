@@ -25,7 +25,7 @@ import { createEventStream } from './event-stream.ts';
 import type { TalariaHeaders } from './headers.ts';
 import { markRepeated, readIdempotencyKey } from './idempotency-key.ts';
 import { lastTurn } from './last-turn.ts';
-import type { OpenStreams } from './open-streams.ts';
+import { countStream, type OpenStreams } from './open-streams.ts';
 import { type AdmitOptions, admissionOf, admitBy } from './request.ts';
 import { type AnsweredBy, describeTurn, readTurnHeaders, signalOfClient, toQuery } from './turn-query.ts';
 
@@ -61,7 +61,7 @@ export async function answerChat(
   const idempotency = readIdempotencyKey(request);
   const body = readChatBody(request.body);
   const clientSignal = signalOfClient(reply);
-  if (body.stream) reply.raw.once('close', options.streams.open());
+  if (body.stream) countStream(options.streams, reply.raw);
   const turn = await openTurn(options, { request, reply, headers, body, idempotency, clientSignal });
   describeTurn(request, reply, turn, headers);
   const frame = {

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { Gauge, type Registry } from 'prom-client';
 import { TalariaError } from '../../core/lib/errors.ts';
 
@@ -34,4 +35,12 @@ export function createOpenStreams(most: number, registry: Registry): OpenStreams
       };
     },
   };
+}
+
+/**
+ * Counts the stream of this answer until its connection closes. To be called before anything is awaited: whoever comes
+ * after the connection closed does not hear of it. Throws `overloaded`.
+ */
+export function countStream(streams: OpenStreams, response: ServerResponse): void {
+  if (!response.destroyed) response.once('close', streams.open());
 }

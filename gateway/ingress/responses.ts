@@ -5,7 +5,7 @@ import type { TurnResult } from '../agent/turn.ts';
 import { errorAnswer } from './errors.ts';
 import { createEventStream } from './event-stream.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
-import type { OpenStreams } from './open-streams.ts';
+import { countStream, type OpenStreams } from './open-streams.ts';
 import { admitBy } from './request.ts';
 import { submitResponse } from './response-background.ts';
 import { readResponseBody } from './response-body.ts';
@@ -36,7 +36,7 @@ export function addResponses(app: FastifyInstance, options: ResponsesOptions): v
     const clientSignal = signalOfClient(reply);
     const parsed = { request, reply, headers, body, idempotency, clientSignal };
     if (body.background) return await submitResponse(options, parsed);
-    if (body.stream) reply.raw.once('close', options.streams.open());
+    if (body.stream) countStream(options.streams, reply.raw);
     const turn = await openResponse(options, parsed);
     describeTurn(request, reply, turn, headers);
     const frame = frameOf(turn, parsed);

@@ -7,7 +7,7 @@ import type { Database } from '../../db/pool.ts';
 import { createEventReader, type EventReader } from '../../runs/events/read-events.ts';
 import { hasEnded, readRun, type StoredRun } from '../../runs/read-run.ts';
 import { createEventStream } from '../event-stream.ts';
-import type { OpenStreams } from '../open-streams.ts';
+import { countStream, type OpenStreams } from '../open-streams.ts';
 import { type AdmitOptions, admissionOf, admitBy } from '../request.ts';
 import { signalOfClient } from '../turn-query.ts';
 import { findRun } from './find-run.ts';
@@ -31,9 +31,10 @@ export function addRunEvents(app: FastifyInstance, options: RunEventsOptions): v
     async (request, reply) => {
       const { principal } = admissionOf(request);
       const from = lastEventId(request);
+      const clientSignal = signalOfClient(reply);
+      countStream(options.streams, reply.raw);
       const run = await findRun(options.database, principal, request.params.id);
-      reply.raw.once('close', options.streams.open());
-      await follow(options, reader, { reply, principal, run, from });
+      await follow(options, reader, { reply, clientSignal, principal, run, from });
       return reply;
     },
   );
@@ -41,6 +42,8 @@ export function addRunEvents(app: FastifyInstance, options: RunEventsOptions): v
 
 interface Following {
   readonly reply: FastifyReply;
+  /** Aborts when the client goes away. */
+  readonly clientSignal: AbortSignal;
   readonly principal: Principal;
   readonly run: StoredRun;
   /** Number of the last event that the client has. */
@@ -50,9 +53,8 @@ interface Following {
 async function follow(
   { database, hints }: RunEventsOptions,
   reader: EventReader,
-  { reply, principal, run, from }: Following,
+  { reply, clientSignal, principal, run, from }: Following,
 ): Promise<void> {
-  const clientSignal = signalOfClient(reply);
   const stream = createEventStream(reply, { clientSignal, opening: ': events of the run\n\n' });
   using news = hints.follow('events', run.id);
   let seen = from;
