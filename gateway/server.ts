@@ -159,7 +159,8 @@ function acceptJsonOnly(app: FastifyInstance): void {
     try {
       refuseEncoded(request.headers['content-encoding']);
       if (request.headers['idempotency-key'] !== undefined) request.rawBody = body as Buffer;
-      done(null, parseStrictJson(body as Buffer));
+      // Some clients name the type of a body that they do not send.
+      done(null, body.length === 0 ? undefined : parseStrictJson(body as Buffer));
     } catch (error) {
       done(error as Error);
     }

@@ -135,6 +135,14 @@ describe('a body', () => {
     expect(answer).toMatchObject({ status: 200, text: 'a\ufffdb\ufffdc' });
   });
 
+  it('that is absent although its type is named, as some clients do, is none', async () => {
+    const answer = await fetch(`${gateway.url}/v1/sessions/none`, {
+      method: 'DELETE',
+      headers: { authorization: 'Bearer k', 'content-type': 'application/json' },
+    });
+    expect(answer.status).toBe(404);
+  });
+
   it('of bytes that are no UTF-8 is refused', async () => {
     const bytes = Buffer.from('{"model":"talaria/echo","messages":[{"role":"user","content":"caf\xe9"}]}', 'latin1');
     const answer = await post(new Blob([bytes]).stream());
