@@ -6,6 +6,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Item } from '../sessions/items.ts';
 import { withProfile } from './bound-profile.ts';
 import { type Cost, costOf } from './cost.ts';
+import { countUsage, type OnUsage } from './count-usage.ts';
 import type { Models } from './models/models.ts';
 import { type ChatMessage, type FunctionTool, ModelError, type TurnParameters, type Usage } from './models/port.ts';
 import { type OnTurnEvent, type StepsResult, takeSteps } from './steps.ts';
@@ -33,6 +34,8 @@ export interface Turn {
   readonly streams?: boolean | undefined;
   /** Takes what is said and done: whole items, and where the turn streams, their pieces too. */
   readonly onEvent?: OnTurnEvent | undefined;
+  /** Told for each call of a model what it used, however the turn ends; an estimate for a call that was cut off. */
+  readonly onUsage?: OnUsage | undefined;
   /** Awaited once, right before the first call of a model; when it throws, no call is made. */
   readonly onEffect?: (() => Promise<void>) | undefined;
   /** Absent: a tool that needs an approval cannot be called. */
@@ -91,7 +94,7 @@ export function createTurnRunner(options: TurnRunnerOptions): RunTurn {
 async function runWithin(turn: Turn, { models, tools = [] }: TurnRunnerOptions): Promise<StepsResult> {
   const { table } = turn;
   const { agent } = turn.resolution;
-  const callModel = models.forAgent(agent, table);
+  const callModel = countUsage(models.forAgent(agent, table), turn.onUsage);
   const clientTools = turn.tools ?? [];
   const ownTools = agent.skills.length === 0 ? tools : [...tools, ...skillTools(agent, table)];
   refuseSameNames(ownTools, clientTools);

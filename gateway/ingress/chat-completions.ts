@@ -3,7 +3,7 @@ import type { Clock } from '../../core/lib/clock.ts';
 import { newId } from '../../core/lib/id.ts';
 import type { ResolveQuery } from '../../core/route/resolve.ts';
 import { textOf } from '../agent/models/port.ts';
-import type { OnTurnEvent } from '../agent/steps.ts';
+import type { TurnEvent } from '../agent/steps.ts';
 import type { TurnResult } from '../agent/turn.ts';
 import { modelName } from '../config/listing.ts';
 import type { Hints } from '../db/hints.ts';
@@ -13,6 +13,7 @@ import type { AdmitTurn } from '../limits/request-permit.ts';
 import { awaitRepeated, findRepeated, type Idempotency } from '../runs/idempotency.ts';
 import { resultOf } from '../runs/run-result.ts';
 import { toItems } from '../sessions/items.ts';
+import type { Following } from '../turns/complete-turn.ts';
 import { beginWithinLimits } from '../turns/limited-turn.ts';
 import type { StatelessTurns } from '../turns/stateless-turn.ts';
 import type { StoredTurns } from '../turns/stored-turn.ts';
@@ -79,7 +80,7 @@ export async function answerChat(
 interface OpenTurn extends AnsweredBy {
   /** Unix milliseconds; absent: now. */
   readonly createdAt?: number;
-  readonly complete: (onEvent?: OnTurnEvent) => Promise<TurnResult>;
+  readonly complete: (following?: Following) => Promise<TurnResult>;
 }
 
 interface Parsed {
@@ -116,7 +117,7 @@ async function beginTurn(options: ChatCompletionsOptions, parsed: Parsed, admit:
   const asked = { table, query, session, input, tools, parameters, deliver, idempotency, admit };
   const turn = await options.stored.begin(asked, clientSignal);
   if (turn.kind === 'repeated') return await repeat(options, parsed, turn.run);
-  return { ...turn, complete: (onEvent) => turn.complete({ onEvent }) };
+  return turn;
 }
 
 /** The answer of the run that an earlier request with the same Idempotency-Key made. */
@@ -130,7 +131,7 @@ async function repeat(options: ChatCompletionsOptions, parsed: Parsed, id: strin
     session,
     run: run.id,
     createdAt: createdAt.getTime(),
-    complete: async (onEvent) => {
+    complete: async ({ onEvent } = {}) => {
       const result = resultOf(run);
       if (onEvent) await replayEvents(result, onEvent);
       return result;
@@ -170,10 +171,11 @@ async function streamAnswer(
   const chunks = createChunkWriter(frame, body.includeUsage);
   const stream = createEventStream(reply, { clientSignal, opening: chunks.first() });
   try {
-    const result = await turn.complete((event) => {
+    const onEvent = (event: TurnEvent) => {
       const written = chunks.event(event);
       if (written !== '') return stream.write(written);
-    });
+    };
+    const result = await turn.complete({ onEvent });
     noteUsage(request, result);
     stream.end(chunks.last(result));
   } catch (error) {

@@ -2,7 +2,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../core/lib/clock.ts';
 import { fromWire, newId } from '../../core/lib/id.ts';
 import { textOf } from '../agent/models/port.ts';
-import type { OnTurnEvent } from '../agent/steps.ts';
 import type { TurnResult } from '../agent/turn.ts';
 import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
@@ -11,7 +10,7 @@ import type { AdmitTurn } from '../limits/request-permit.ts';
 import { awaitRepeated, findRepeated, type Idempotency } from '../runs/idempotency.ts';
 import { resultOf } from '../runs/run-result.ts';
 import { toItems, toMessages } from '../sessions/items.ts';
-import { coherent } from '../turns/complete-turn.ts';
+import { coherent, type Following } from '../turns/complete-turn.ts';
 import { beginWithinLimits } from '../turns/limited-turn.ts';
 import type { StatelessTurns } from '../turns/stateless-turn.ts';
 import type { StoredTurns } from '../turns/stored-turn.ts';
@@ -51,7 +50,7 @@ export interface OpenResponse extends AnsweredBy {
   readonly id: string;
   /** Unix milliseconds; of one that was completed before. */
   readonly completedAt?: number | undefined;
-  readonly complete: (onEvent?: OnTurnEvent) => Promise<TurnResult>;
+  readonly complete: (following?: Following) => Promise<TurnResult>;
 }
 
 /**
@@ -120,8 +119,7 @@ async function begin(
   const asked = { ...content, table, query, session, idempotency, admit, response };
   const turn = await options.stored.begin(body.store ? asked : { ...asked, context }, clientSignal);
   if (turn.kind === 'repeated') return await repeat(options, parsed, turn.run);
-  const { resolution, run, session: where } = turn;
-  const complete = (onEvent?: OnTurnEvent) => turn.complete({ onEvent });
+  const { resolution, run, session: where, complete } = turn;
   return { resolution, run, session: where, id: response?.id ?? run, complete };
 }
 
@@ -137,7 +135,7 @@ async function repeat(options: ResponseTurnOptions, parsed: ParsedResponse, id: 
     run: run.id,
     id: run.response ?? run.id,
     completedAt: run.finishedAt?.getTime(),
-    complete: async (onEvent) => {
+    complete: async ({ onEvent } = {}) => {
       const result = resultOf(run);
       for (const item of output) await onEvent?.({ type: 'item', item });
       return result;

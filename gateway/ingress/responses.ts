@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../core/lib/clock.ts';
 import { madeAt } from '../../core/lib/id.ts';
+import type { TurnEvent } from '../agent/steps.ts';
 import type { TurnResult } from '../agent/turn.ts';
 import { errorAnswer } from './errors.ts';
 import { createEventStream } from './event-stream.ts';
@@ -62,10 +63,11 @@ async function streamAnswer(
   const events = createResponseEvents(frame);
   const stream = createEventStream(reply, { clientSignal, opening: events.first() });
   try {
-    const result = await turn.complete((event) => {
+    const onEvent = (event: TurnEvent) => {
       const written = events.event(event);
       if (written !== '') return stream.write(written);
-    });
+    };
+    const result = await turn.complete({ onEvent });
     noteUsage(request, result);
     stream.end(events.last(result, turn.completedAt ?? clock.now()));
   } catch (error) {

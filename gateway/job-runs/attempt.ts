@@ -8,7 +8,7 @@ import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { outboxRows } from '../delivery/outbox.ts';
 import type { Limits } from '../limits/limits.ts';
-import type { Permit } from '../limits/permit.ts';
+import { countTokens, type Permit } from '../limits/permit.ts';
 import type { RecordEffects } from '../runs/record-effects.ts';
 import { RunStopped } from '../runs/request-stop.ts';
 import { untilStored } from '../runs/until-stored.ts';
@@ -133,6 +133,7 @@ async function permittedTurn(
     run: run.id,
     messages: session.kind === 'named' ? [...session.history, prompt] : [prompt],
     signal,
+    onUsage: countTokens(permit),
     onEffect: async () => {
       const own = session.kind === 'isolated' ? session : undefined;
       const recorded = await untilStored(() => recordEffects(run, own), signal);
@@ -140,7 +141,6 @@ async function permittedTurn(
       onEffect();
     },
   });
-  permit.used(result.usage.inputTokens + result.usage.outputTokens);
   return { kind: 'ended', ending: completedEnding(run, prompt, result, clock.now()) };
 }
 

@@ -1,3 +1,4 @@
+import type { OnUsage } from '../agent/count-usage.ts';
 import type { Meter, Unit } from './meter.ts';
 import { limitHeaders } from './refusal.ts';
 
@@ -5,7 +6,7 @@ import { limitHeaders } from './refusal.ts';
 export interface Permit {
   /** `x-ratelimit-*` for the answer. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Counts the tokens that the turn used. */
+  /** Counts tokens that the turn used, as often as it used some. */
   readonly used: (tokens: number) => void;
   /** The turn has ended. Only the first call counts. */
   readonly release: () => void;
@@ -47,4 +48,9 @@ export function createPermit(held: readonly HeldUnit[]): Permit {
     release: () => end(true),
     cancel: () => end(false),
   };
+}
+
+/** Counts under the permit what the calls of its turn use. */
+export function countTokens({ used }: Pick<Permit, 'used'>): OnUsage {
+  return ({ inputTokens, outputTokens }) => used(inputTokens + outputTokens);
 }

@@ -1,5 +1,6 @@
 import { TalariaError } from '../../core/lib/errors.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
+import type { OnUsage } from '../agent/count-usage.ts';
 import type { OnTurnEvent } from '../agent/steps.ts';
 import type { TurnResult } from '../agent/turn.ts';
 import { type OutboxRow, requestOutboxRows } from '../delivery/outbox.ts';
@@ -30,6 +31,8 @@ export interface RunningTurn {
 export interface Following {
   /** Absent, the answer is wanted whole. */
   readonly onEvent?: OnTurnEvent | undefined;
+  /** Told what each call of a model used, however the turn ends. */
+  readonly onUsage?: OnUsage | undefined;
 }
 
 /**
@@ -41,7 +44,7 @@ export async function completeTurn(
   options: StoredTurnsOptions,
   request: TurnRequest,
   turn: RunningTurn,
-  { onEvent }: Following,
+  { onEvent, onUsage }: Following,
 ): Promise<TurnResult> {
   const { resolution, run, lease, stop } = turn;
   const { agent } = resolution;
@@ -63,6 +66,7 @@ export async function completeTurn(
       signal,
       streams,
       onEvent: progress.onEvent,
+      onUsage,
     });
     const outbox = outboxOf({ id: run, agent: agent.name }, request, result, options.now());
     const ending = {

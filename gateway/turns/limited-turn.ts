@@ -1,7 +1,9 @@
 import type { Principal } from '../../core/route/principal.ts';
 import type { TurnResult } from '../agent/turn.ts';
 import type { Limits } from '../limits/limits.ts';
+import { countTokens } from '../limits/permit.ts';
 import { type AdmitTurn, createRequestPermit } from '../limits/request-permit.ts';
+import type { Following } from './complete-turn.ts';
 
 /** A turn whose completion ends its hold on the limits of its agent and key, and must be called. */
 export type LimitedTurn<T> = T & {
@@ -11,24 +13,22 @@ export type LimitedTurn<T> = T & {
 
 /**
  * Begins a turn within the limits of its agent and key: `begin` is given what takes the permit, and the tokens that the
- * turn used are counted at its end. Throws what `begin` throws, the refusal of a limit included.
+ * turn uses are counted however it ends. Throws what `begin` throws, the refusal of a limit included.
  */
-export async function beginWithinLimits<F, T>(
+export async function beginWithinLimits<T>(
   limits: Limits,
   principal: Principal,
-  begin: (admit: AdmitTurn) => Promise<T & Completes<F>>,
-): Promise<LimitedTurn<T & Completes<F>>> {
+  begin: (admit: AdmitTurn) => Promise<T & Completes>,
+): Promise<LimitedTurn<T & Completes>> {
   const permit = createRequestPermit(limits, principal);
   try {
     const turn = await begin(permit.admit);
     return {
       ...turn,
       limitHeaders: permit.headers(),
-      complete: async (following?: F) => {
+      complete: async (following?: Following) => {
         try {
-          const result = await turn.complete(following);
-          permit.used(result.usage.inputTokens + result.usage.outputTokens);
-          return result;
+          return await turn.complete({ ...following, onUsage: countTokens(permit) });
         } finally {
           permit.release();
         }
@@ -57,6 +57,6 @@ export async function submitWithinLimits<T>(
   }
 }
 
-interface Completes<F> {
-  readonly complete: (following?: F) => Promise<TurnResult>;
+interface Completes {
+  readonly complete: (following?: Following) => Promise<TurnResult>;
 }

@@ -2,12 +2,12 @@ import { TalariaError } from '../../core/lib/errors.ts';
 import type { Refusal } from '../../core/route/outcome.ts';
 import { type Resolution, type ResolveQuery, resolve } from '../../core/route/resolve.ts';
 import type { ChatMessage, FunctionTool, TurnParameters } from '../agent/models/port.ts';
-import type { OnTurnEvent } from '../agent/steps.ts';
 import type { RunTurn, TurnResult } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import type { AdmitTurn } from '../limits/request-permit.ts';
 import { resolveSticky } from '../sessions/sticky.ts';
+import type { Following } from './complete-turn.ts';
 import { refusedAsError } from './refused.ts';
 
 /** A turn whose whole context is in the request; nothing of it is kept. */
@@ -27,7 +27,7 @@ export interface StatelessRequest {
 
 export interface StatelessTurn {
   readonly resolution: Resolution;
-  readonly complete: (onEvent?: OnTurnEvent) => Promise<TurnResult>;
+  readonly complete: (following?: Following) => Promise<TurnResult>;
 }
 
 /** Runs turns that need no database. */
@@ -51,7 +51,7 @@ export function createStatelessTurns(options: StatelessTurnsOptions): StatelessT
       await admit(resolution.agent);
       return {
         resolution,
-        complete: (onEvent) =>
+        complete: (following) =>
           options.runTurn({
             resolution,
             table,
@@ -60,7 +60,7 @@ export function createStatelessTurns(options: StatelessTurnsOptions): StatelessT
             tools,
             parameters,
             signal: clientSignal,
-            onEvent,
+            ...following,
           }),
       };
     },

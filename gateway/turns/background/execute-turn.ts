@@ -6,7 +6,7 @@ import type { RunTurn, TurnResult } from '../../agent/turn.ts';
 import type { Hints } from '../../db/hints.ts';
 import type { Database } from '../../db/pool.ts';
 import type { Limits } from '../../limits/limits.ts';
-import type { Permit } from '../../limits/permit.ts';
+import { countTokens, type Permit } from '../../limits/permit.ts';
 import { awaitApproval } from '../../runs/approvals.ts';
 import { createEventRecorder, type EventRecorder } from '../../runs/events/record-events.ts';
 import { toRunEvent } from '../../runs/events/run-event.ts';
@@ -122,7 +122,7 @@ async function permitted(
   const { agent } = resolution;
   try {
     const history = await untilStored(() => readHistory(database, run, agent.sessions.maxHistoryMessages), signal);
-    const result = await runTurn({
+    return await runTurn({
       resolution,
       table,
       run: run.id,
@@ -132,6 +132,7 @@ async function permitted(
       parameters: run.content.parameters,
       signal,
       onEvent: progress.onEvent,
+      onUsage: countTokens(permit),
       onEffect: async () => {
         const recorded = await untilStored(() => recordEffects(run, undefined), signal);
         // The worker has not heard yet. A run that was taken from it instead is not its to end, and stays as it is.
@@ -148,8 +149,6 @@ async function permitted(
         return decision;
       },
     });
-    permit.used(result.usage.inputTokens + result.usage.outputTokens);
-    return result;
   } finally {
     permit.release();
   }

@@ -60,6 +60,30 @@ it('tokens that a turn used count, of the Agent and of its key, and the SDKs are
   expect(await ask(gateway.url, { key: 'k', model: 'talaria/main' })).toMatchObject({ status: 200 });
 });
 
+it.each([
+  ['a stateless one', {}],
+  ['a stored one', { 'x-talaria-session-id': 'one' }],
+])('a stream that its client leaves before its end counts against the budget: %s', async (_which, headers) => {
+  const gateway = await start([
+    { name: 'main', model: remote(), limits: { tokensPerDay: 1 }, sessions: { onDisconnect: 'Cancel' } },
+  ]);
+  mock.next({ kind: 'stall', text: 'the half of an answer' });
+  const leaving = new AbortController();
+  const response = await fetch(`${gateway.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer k', 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ model: 'talaria/main', stream: true, messages: [{ role: 'user', content: 'hello' }] }),
+    signal: leaving.signal,
+  });
+  expect(response.status).toBe(200);
+  leaving.abort();
+  const metrics = async () => await (await fetch(`${gateway.url}/metrics`)).text();
+  await waitFor('the turn to end', async () => /talaria_turns_total\{.*"aborted".*\} 1/.test(await metrics()));
+  const refused = await ask(gateway.url, { key: 'k', model: 'talaria/main' });
+  expect(refused).toMatchObject({ status: 429, code: 'budget_exceeded' });
+  expect(mock.requests).toHaveLength(1);
+});
+
 it('a run holds its slot until its answer is out, stored or not, and a refused one leaves no trace', async () => {
   const gateway = await start([{ name: 'main', model: remote(), limits: { maxConcurrentRuns: 1 } }]);
   const done = Promise.withResolvers<void>();
