@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { Gauge } from 'prom-client';
 import { TalariaError } from '../core/lib/errors.ts';
-import { newId } from '../core/lib/id.ts';
+import { newHexId } from '../core/lib/id.ts';
 import type { Logger } from '../core/lib/log.ts';
 import { refuseForeign } from './admit/origin.ts';
 import { corsHeaders, preflightHeaders } from './ingress/cors.ts';
@@ -54,7 +54,7 @@ export function createServer(options: ServerOptions): Server {
     },
     keepAliveTimeout: 72_000,
     return503OnClosing: false,
-    genReqId: () => `req_${newId().replaceAll('-', '')}`,
+    genReqId: () => `req_${newHexId()}`,
     frameworkErrors: (error, _request, reply) => sendError(reply as unknown as FastifyReply, errorAnswer(error)),
     clientErrorHandler: (error, socket) => {
       if (socket.writable) socket.end(rawErrorResponse(error));

@@ -5,11 +5,16 @@ export type WirePrefix = 'ses' | 'run' | 'resp' | 'dlv';
 
 /** A new UUIDv7 (RFC 9562): sorts by the millisecond it was made in, random after that. */
 export function newId(now: number = Date.now()): string {
+  return hyphenated(newHexId(now));
+}
+
+/** The 32 hex digits of a new UUIDv7. */
+export function newHexId(now: number = Date.now()): string {
   const bytes = takeRandom(16);
   bytes.writeUIntBE(now, 0, 6);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  return hyphenated(bytes.toString('hex'));
+  return bytes.toString('hex');
 }
 
 /** The Unix millisecond in which a UUIDv7 was made. */
@@ -31,7 +36,7 @@ export function fromWire(prefix: WirePrefix, text: string): string | undefined {
 
 /** Random bytes are drawn for many ids at once; no byte is given twice. */
 let pool = Buffer.alloc(0);
-const poolBytes = 4_096;
+const poolBytes = 16_384;
 
 function takeRandom(count: number): Buffer {
   if (pool.length < count) pool = randomFillSync(Buffer.allocUnsafe(poolBytes));

@@ -82,7 +82,8 @@ export async function takeSteps(steps: Steps): Promise<StepsResult> {
   };
   let messages = steps.messages;
   let usage: Usage = { inputTokens: 0, outputTokens: 0 };
-  const callIds = new Set(messages.flatMap(callIdsOf));
+  const hasTools = ownTools.length > 0 || clientTools.length > 0;
+  const callIds = new Set(hasTools ? messages.flatMap(callIdsOf) : []);
   for (let step = 1; ; step += 1) {
     const said = output.length;
     const streamed = createStepStream(steps, callIds);

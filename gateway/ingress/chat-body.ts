@@ -205,9 +205,9 @@ function refuseUnsupported(body: unknown): void {
 
 const partTypes = new Set(['text', 'image_url']);
 
-function listOf(value: unknown): [at: number, entry: Readonly<Record<string, unknown>>][] {
-  if (!Array.isArray(value)) return [];
-  return value.flatMap((entry, at) => (isObject(entry) ? [[at, entry]] : []));
+function* listOf(value: unknown): Generator<[at: number, entry: Readonly<Record<string, unknown>>]> {
+  if (!Array.isArray(value)) return;
+  for (let at = 0; at < value.length; at += 1) if (isObject(value[at])) yield [at, value[at]];
 }
 
 function toToolChoice(choice: z.output<typeof chatBodySchema>['tool_choice']): ToolChoice | undefined {

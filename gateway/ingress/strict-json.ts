@@ -10,61 +10,54 @@ export function parseStrictJson(bytes: Buffer): unknown {
   if (!isUtf8(bytes)) throw invalid('it is not UTF-8');
   const text = bytes.toString('utf8');
   if (text === '') throw invalid('it is empty');
-  refuseDeep(text);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     throw invalid(cause instanceof Error ? cause.message.slice(0, 200) : 'it cannot be parsed', cause);
   }
-  refuseTwins(text);
+  refuseTwinsAndDepth(text);
   return value;
 }
 
 const maxDepth = 256;
 const quote = 0x22;
 const backslash = 0x5c;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+const comma = 0x2c;
 
-function refuseDeep(text: string): void {
-  let depth = 0;
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code === quote) at = endOfString(text, at);
-    else if (code === 0x5b || code === 0x7b) depth += 1;
-    else if (code === 0x5d || code === 0x7d) depth -= 1;
-    if (depth > maxDepth) throw invalid(`it is nested deeper than ${maxDepth} levels`);
-  }
-}
-
-/** `text` is valid JSON. */
-function refuseTwins(text: string): void {
+/** `text` is valid JSON. One pass: this is on the way of every request. */
+function refuseTwinsAndDepth(text: string): void {
   const open: (Set<string> | undefined)[] = [];
+  let names: Set<string> | undefined;
   let expectsName = false;
   for (let at = 0; at < text.length; at += 1) {
     switch (text.charCodeAt(at)) {
       case quote: {
         const end = endOfString(text, at);
-        const names = expectsName ? open.at(-1) : undefined;
-        if (names !== undefined) addName(names, text.slice(at + 1, end));
+        if (expectsName && names !== undefined) addName(names, text.slice(at + 1, end));
         expectsName = false;
         at = end;
         break;
       }
-      case 0x7b:
-        open.push(new Set());
-        expectsName = true;
+      case openBrace:
+      case openBracket:
+        expectsName = text.charCodeAt(at) === openBrace;
+        names = expectsName ? new Set() : undefined;
+        open.push(names);
+        if (open.length > maxDepth) throw invalid(`it is nested deeper than ${maxDepth} levels`);
         break;
-      case 0x5b:
-        open.push(undefined);
-        expectsName = false;
-        break;
-      case 0x7d:
-      case 0x5d:
+      case closeBrace:
+      case closeBracket:
         open.pop();
+        names = open[open.length - 1];
         expectsName = false;
         break;
-      case 0x2c:
-        expectsName = open.at(-1) !== undefined;
+      case comma:
+        expectsName = names !== undefined;
         break;
     }
   }

@@ -1,4 +1,4 @@
-import { newId } from '../../core/lib/id.ts';
+import { newHexId } from '../../core/lib/id.ts';
 import type { ChatMessage, ContentPart, ToolCall } from '../agent/models/port.ts';
 import { storable, storableText } from './storable.ts';
 
@@ -52,11 +52,15 @@ export function toItems(message: ChatMessage): readonly Item[] {
 
 /** What the assistant said; `status` is `incomplete` for a part of an answer. */
 export function assistantMessage(text: string, status: MessageItem['status'] = 'completed', id?: string): MessageItem {
-  return messageItem('assistant', [outputText(text)], status, id);
+  const content = [outputText(storableText(text))];
+  return { type: 'message', id: id ?? newItemId('msg'), status, role: 'assistant', content };
 }
 
 /** Everything that the assistant said in these items, its messages apart by an empty line. */
 export function spokenText(items: readonly Item[]): string {
+  const only = items[0];
+  // Nearly every answer is one message.
+  if (items.length === 1 && only !== undefined) return assistantText(only)[0] ?? '';
   return items.flatMap(assistantText).join('\n\n');
 }
 
@@ -67,6 +71,7 @@ export function finalText(items: readonly Item[]): string {
 
 /** The calls among these items that nothing has answered. */
 export function openCalls(items: readonly Item[]): readonly FunctionCallItem[] {
+  if (!items.some(({ type }) => type === 'function_call')) return [];
   const answered = new Set(items.flatMap((item) => (item.type === 'function_call_output' ? [item.call_id] : [])));
   return items.flatMap((item) => (item.type === 'function_call' && !answered.has(item.call_id) ? [item] : []));
 }
@@ -96,7 +101,7 @@ export function functionCallOutput(callId: string, output: FunctionCallOutputIte
 
 /** A new id for an item: `msg_`, `fc_` or `fco_` before 32 hex digits. */
 export function newItemId(prefix: 'msg' | 'fc' | 'fco'): string {
-  return `${prefix}_${newId().replaceAll('-', '')}`;
+  return `${prefix}_${newHexId()}`;
 }
 
 /**
@@ -133,6 +138,8 @@ function toMessage(item: Item): ChatMessage {
 
 function assistantText(item: Item): string[] {
   if (item.type !== 'message' || item.role !== 'assistant') return [];
+  const only = item.content[0];
+  if (item.content.length === 1 && only?.type === 'output_text') return [only.text];
   return [item.content.map((part) => (part.type === 'input_image' ? '' : part.text)).join('')];
 }
 
