@@ -2,7 +2,7 @@ import type { Principal } from '../../core/route/principal.ts';
 import type { AgentEntry } from '../../core/snapshot/schema.ts';
 import type { Admitted } from './bounds.ts';
 import type { Limits } from './limits.ts';
-import type { Permit } from './permit.ts';
+import { freePermit, type Permit } from './permit.ts';
 
 /** Takes the permit for a turn of this agent, once resolution has named it and before anything of the turn is written. */
 export type AdmitTurn = (agent: AgentEntry) => void | Promise<void>;
@@ -11,6 +11,8 @@ export type AdmitTurn = (agent: AgentEntry) => void | Promise<void>;
 export interface RequestPermit {
   /** Throws as Limits.admit. For another agent than before it takes the place of that permit. */
   readonly admit: AdmitTurn;
+  /** Whether anything is bounded; false before `admit`. */
+  readonly isBounded: () => boolean;
   /** The `x-ratelimit-*` headers; none before `admit`. */
   readonly headers: () => Readonly<Record<string, string>>;
   readonly used: (tokens: number) => void;
@@ -33,6 +35,7 @@ export function createRequestPermit(limits: Limits, principal: Principal, what?:
       const permit = limits.admit(agent, principal, what);
       return permit instanceof Promise ? permit.then(hold) : hold(permit);
     },
+    isBounded: () => held !== undefined && held.permit !== freePermit,
     headers: () => held?.permit.headers ?? {},
     used: (tokens) => held?.permit.used(tokens),
     release: () => held?.permit.release(),

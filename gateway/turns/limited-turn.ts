@@ -23,6 +23,8 @@ export async function beginWithinLimits<T>(
   const permit = createRequestPermit(limits, principal);
   try {
     const turn = await begin(permit.admit);
+    // Most turns; there is nothing to count and nothing to give back.
+    if (!permit.isBounded()) return { ...turn, limitHeaders: permit.headers() };
     return {
       ...turn,
       limitHeaders: permit.headers(),
