@@ -148,7 +148,8 @@ export const errorTable = {
     http: 409,
     type: 'invalid_request_error',
     retry: false,
-    means: 'The run was stopped, or a newer message of its session took its place. What it had said is kept.',
+    means:
+      'The run was stopped, or a newer message of its session took its place. What had come of its answer is kept.',
     cure: 'Send it again if it is still wanted.',
   },
   idempotency_conflict: {

@@ -154,6 +154,6 @@ function endingOf(error: unknown, progress: Progress): Ending {
 }
 
 function interrupted({ message }: RunStopped): TalariaError {
-  const told = `The turn did not end: ${message}. What it had said so far is kept with the run.`;
+  const told = `The turn did not end: ${message}. What had come of its answer is kept with the run.`;
   return new TalariaError('run_interrupted', told, { effectStarted: true });
 }

@@ -37,12 +37,26 @@ async function start(fields: ConfigurationFields = served()): Promise<TestGatewa
   return gateway;
 }
 
+/** What the tests look into of sessions, items, lists, completions and errors; an answer has the fields of its kind. */
+interface CalledBody {
+  readonly id: string;
+  readonly status: string;
+  readonly run_id: string;
+  readonly agent: string;
+  readonly model: string;
+  readonly last_id: string;
+  readonly has_more: boolean;
+  readonly content: readonly { readonly text: string }[];
+  readonly data: readonly CalledBody[];
+  readonly choices: readonly { readonly message: { readonly content: string } }[];
+  readonly error: { readonly code: string; readonly param: string | null; readonly message: string };
+}
+
 interface Called {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: a body that the test looks into
-  readonly body: any;
+  readonly body: CalledBody;
 }
 
 interface Call {
@@ -75,7 +89,7 @@ const chat = (gateway: TestGateway, id: string, content: string, rest: Call = {}
     ...rest,
     body: { messages: [{ role: 'user', content }], ...rest.body },
   });
-const itemTexts = ({ body }: Called) => body.data.map((item: { content: { text: string }[] }) => item.content[0]?.text);
+const itemTexts = ({ body }: Called) => body.data.map((item) => item.content[0]?.text);
 const seen = () => mock.requests.at(-1)?.body.messages.map(({ role, content }) => `${role}: ${content}`);
 const nobody = `ses_${'0'.repeat(32)}`;
 
@@ -183,7 +197,7 @@ describe('the list of sessions', () => {
     await state.rows(`update sessions set ended_at = talaria_now() where name = 'a'`);
     const { body } = await call(gateway, 'GET /v1/sessions');
     expect(body).toMatchObject({ object: 'list', has_more: false, first_id: second, last_id: first });
-    expect(body.data.map(({ id, status }: Record<string, string>) => [id, status])).toEqual([
+    expect(body.data.map(({ id, status }) => [id, status])).toEqual([
       [second, 'live'],
       [first, 'ended'],
     ]);
@@ -197,7 +211,7 @@ describe('the list of sessions', () => {
     const read: string[] = [];
     for (let after = '', more = true; more; ) {
       const { body } = await call(gateway, `GET /v1/sessions?limit=2${after}`);
-      read.push(...body.data.map(({ id }: Record<string, string>) => id));
+      read.push(...body.data.map(({ id }) => id));
       after = `&after=${body.last_id}`;
       more = body.has_more;
     }
@@ -345,7 +359,7 @@ describe('a session', () => {
       body: { error: { code: 'session_busy' } },
     });
     gate.resolve();
-    expect((await answer).body.choices[0].message.content).toBe('late');
+    expect((await answer).body.choices[0]?.message.content).toBe('late');
     expect((await call(gateway, `DELETE /v1/sessions/${id}`)).status).toBe(200);
   });
 });
@@ -359,7 +373,7 @@ describe('the items of a session', () => {
       runs.push((await chat(gateway, id, text)).headers.get('x-talaria-run-id'));
     const all = await call(gateway, `GET /v1/sessions/${id}/items`);
     expect(itemTexts(all)).toEqual(['one', 'one', 'two', 'two', 'three', 'three']);
-    expect(all.body.data.map((item: { run_id: string }) => item.run_id)).toEqual(runs.flatMap((run) => [run, run]));
+    expect(all.body.data.map((item) => item.run_id)).toEqual(runs.flatMap((run) => [run, run]));
     expect(all.body.data[1]).toMatchObject({ type: 'message', role: 'assistant', status: 'completed' });
     const page = await call(gateway, `GET /v1/sessions/${id}/items?order=desc&limit=4`);
     expect(itemTexts(page)).toEqual(['three', 'three', 'two', 'two']);
@@ -427,7 +441,7 @@ describe('a fork', () => {
     const id = await create(gateway, { model: 'talaria/other', title: 'First' });
     for (const text of ['one', 'two']) await chat(gateway, id, text);
     const items = (await call(gateway, `GET /v1/sessions/${id}/items`)).body.data;
-    const fork = await call(gateway, `POST /v1/sessions/${id}/fork`, { body: { up_to: items[1].id, name: 'second' } });
+    const fork = await call(gateway, `POST /v1/sessions/${id}/fork`, { body: { up_to: items[1]?.id, name: 'second' } });
     expect(fork).toMatchObject({
       status: 201,
       body: { agent: 'other', name: 'second', title: 'First', parent_id: id, status: 'live' },

@@ -39,11 +39,11 @@ it('a stream that is read slowly, and whose events come seldom, goes on', async 
     const stream = createEventStream(reply, {
       clientSignal: new AbortController().signal,
       opening: '',
-      stalledMs: 400,
+      stalledMs: 1_500,
     });
     for (let at = 0; at < 4; at += 1) {
       await stream.write(`${at}`.repeat(3_000_000));
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await new Promise((resolve) => setTimeout(resolve, 500));
     }
     stream.end('');
     return reply;
