@@ -2,6 +2,7 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../core/lib/clock.ts';
 import type { Logger } from '../core/lib/log.ts';
 import type { RunTurn } from './agent/turn.ts';
+import { createApiRuns } from './api-runs/api-runs.ts';
 import type { JobStatusSink } from './config/source.ts';
 import type { Table } from './config/table.ts';
 import type { Hints } from './db/hints.ts';
@@ -10,12 +11,11 @@ import { createSender } from './delivery/send.ts';
 import type { EgressPolicy } from './egress.ts';
 import { createJobRuns } from './job-runs/job-runs.ts';
 import type { Limits } from './limits/limits.ts';
-import type { LeaseKeeper } from './runs/lease.ts';
-import { createWorker } from './runs/worker.ts';
 import { createScheduler } from './schedule/scheduler.ts';
 import { createRetention } from './sessions/retention.ts';
-import { createBackgroundTurns } from './turns/background/background-turns.ts';
 import type { TurnFinisher } from './turns/finish-turn.ts';
+import type { LeaseKeeper } from './worker/lease.ts';
+import { createWorker } from './worker/worker.ts';
 
 export interface BackgroundOptions {
   readonly database: Database;
@@ -49,7 +49,7 @@ export function createBackground(options: BackgroundOptions): Background {
   const sender = createSender({ ...options, egress: options.deliveryEgress });
   const worker = createWorker({
     ...options,
-    sources: [createJobRuns({ ...options, onOutbox: sender.nudge }), createBackgroundTurns(options)],
+    sources: [createJobRuns({ ...options, onOutbox: sender.nudge }), createApiRuns(options)],
     onFreed: (sessions) => {
       for (const session of sessions) options.hints.tell('session', session);
     },

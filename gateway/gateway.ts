@@ -18,13 +18,13 @@ import { createOpenStreams } from './ingress/open-streams.ts';
 import { addRoutes } from './ingress/routes.ts';
 import { createLimits } from './limits/limits.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { createLeaseKeeper } from './runs/lease.ts';
 import { createServer } from './server.ts';
 import { createSessionOwners } from './sessions/owners.ts';
 import { createActiveTurns } from './turns/active-turns.ts';
 import { createTurnFinisher } from './turns/finish-turn.ts';
 import { createStatelessTurns } from './turns/stateless-turn.ts';
 import { createStoredTurns } from './turns/stored-turn.ts';
+import { createLeaseKeeper } from './worker/lease.ts';
 
 export interface GatewayOptions {
   readonly source: ConfigSource;

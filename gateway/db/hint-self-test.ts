@@ -1,7 +1,7 @@
 import { newId } from '../../core/lib/id.ts';
 import type { Logger } from '../../core/lib/log.ts';
+import { createNudgedLoop } from '../../core/lib/nudged-loop.ts';
 import { sleep } from '../../core/lib/sleep.ts';
-import { createNudgedLoop } from '../runs/nudged-loop.ts';
 
 /** Finds out whether what this replica notifies comes back to it: a pooler in transaction mode swallows it silently. */
 export interface HintSelfTest {

@@ -2,7 +2,7 @@ import { maxHeaderSize } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { AuthOptions } from '../admit/auth.ts';
-import { chatFeatures } from './chat-features.ts';
+import { chatFeatures } from './chat-completions/chat-features.ts';
 import { maxCharacters, talariaRequestHeaders } from './headers.ts';
 import { type AdmitOptions, admitBy } from './request.ts';
 

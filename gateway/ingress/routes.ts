@@ -2,17 +2,17 @@ import type { FastifyInstance } from 'fastify';
 import { addExplain } from './admin/explain.ts';
 import { addSnapshot } from './admin/snapshot.ts';
 import { addCapabilities } from './capabilities.ts';
-import { addChatCompletions, type ChatCompletionsOptions } from './chat-completions.ts';
+import { addChatCompletions, type ChatCompletionsOptions } from './chat-completions/chat-completions.ts';
 import { addHealth, type HealthOptions } from './health.ts';
 import { addModels } from './models.ts';
 import { addOpenApi } from './openapi.ts';
-import { addResponses } from './responses.ts';
+import { addResponses } from './responses/responses.ts';
+import { addStoredResponses } from './responses/stored-responses.ts';
 import { addRunEvents } from './runs/run-events.ts';
 import { addRuns, type RunsOptions } from './runs/runs.ts';
-import { addSessionChat } from './session-chat.ts';
-import { addSessionItems } from './session-items.ts';
-import { addSessions } from './sessions.ts';
-import { addStoredResponses } from './stored-responses.ts';
+import { addSessionChat } from './sessions/session-chat.ts';
+import { addSessionItems } from './sessions/session-items.ts';
+import { addSessions } from './sessions/sessions.ts';
 
 /** What all routes together need. */
 export type RoutesOptions = ChatCompletionsOptions & RunsOptions & HealthOptions;

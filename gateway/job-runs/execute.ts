@@ -1,5 +1,5 @@
-import { queueAgain } from '../runs/queue-again.ts';
-import { untilStored } from '../runs/until-stored.ts';
+import { untilStored } from '../../core/lib/until-stored.ts';
+import { queueAgain } from '../worker/queue-again.ts';
 import { type AttemptResult, attemptRun, type ExecuteOptions } from './attempt.ts';
 import type { JobRun } from './job-run.ts';
 
@@ -8,7 +8,7 @@ import type { JobRun } from './job-run.ts';
  * RunStopped when the run is to be cancelled, and with anything else when the worker may not go on: then nothing is
  * written and the run is left to be reaped. `gaveUp` ends the attempts to store what came of the run.
  */
-export async function executeRun(
+export async function executeJobRun(
   options: ExecuteOptions,
   run: JobRun,
   signal: AbortSignal,

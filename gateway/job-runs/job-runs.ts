@@ -3,10 +3,10 @@ import type { Logger } from '../../core/lib/log.ts';
 import type { RunTurn } from '../agent/turn.ts';
 import type { Database } from '../db/pool.ts';
 import type { Limits } from '../limits/limits.ts';
-import { createEffectsRecorder } from '../runs/record-effects.ts';
-import type { Attempt, RunSource } from '../runs/worker.ts';
+import { createEffectsRecorder } from '../worker/record-effects.ts';
+import type { Attempt, RunSource } from '../worker/worker.ts';
 import { claimJobRuns } from './claim.ts';
-import { executeRun } from './execute.ts';
+import { executeJobRun } from './execute.ts';
 import { createRunFinisher } from './finish-run.ts';
 
 export interface JobRunsOptions {
@@ -31,7 +31,7 @@ export function createJobRuns(options: JobRunsOptions): RunSource {
         // Otherwise nothing waited for this end but runs of the same job, which the next look finds.
         wakesNext: run.backlog,
         execute: ({ table, signal, gaveUp, onBegun }: Attempt) =>
-          executeRun({ ...options, table, recordEffects, finishRun, onBegun }, run, signal, gaveUp),
+          executeJobRun({ ...options, table, recordEffects, finishRun, onBegun }, run, signal, gaveUp),
       }));
       return { runs: claimed, leaseExpired };
     },

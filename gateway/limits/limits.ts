@@ -4,7 +4,7 @@ import { TalariaError } from '../../core/lib/errors.ts';
 import type { Principal } from '../../core/route/principal.ts';
 import type { AgentEntry } from '../../core/snapshot/schema.ts';
 import type { Database } from '../db/pool.ts';
-import type { WorkerLease } from '../runs/lease.ts';
+import type { WorkerLease } from '../worker/lease.ts';
 import { type Admitted, type Bound, boundsOf } from './bounds.ts';
 import { createSliceLeaser } from './lease-slices.ts';
 import { createMeter, type Meter, type Taken, type Unit } from './meter.ts';

@@ -1,13 +1,13 @@
 import { TalariaError } from '../../core/lib/errors.ts';
+import { untilStored } from '../../core/lib/until-stored.ts';
 import type { Principal } from '../../core/route/principal.ts';
 import type { ToolCall } from '../agent/models/port.ts';
 import type { Approval } from '../agent/tools/run-tool.ts';
 import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
 import { storableText } from '../sessions/storable.ts';
+import type { HeldRun } from '../worker/record-effects.ts';
 import { agentsOf } from './read-run.ts';
-import type { HeldRun } from './record-effects.ts';
-import { untilStored } from './until-stored.ts';
 
 export interface ApprovalOptions {
   readonly database: Database;

@@ -1,9 +1,9 @@
 import { newId } from '../../core/lib/id.ts';
 import type { Logger } from '../../core/lib/log.ts';
+import { quietly } from '../../core/lib/quietly.ts';
 import { sleep } from '../../core/lib/sleep.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
-import { quietly } from '../runs/quietly.ts';
 import { holdLease } from '../schedule/named-lease.ts';
 import { pruneSessions } from './prune-sessions.ts';
 

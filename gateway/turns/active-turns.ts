@@ -1,9 +1,9 @@
 import type { Logger } from '../../core/lib/log.ts';
+import { createNudgedLoop } from '../../core/lib/nudged-loop.ts';
 import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
-import type { WorkerLease } from '../runs/lease.ts';
-import { createNudgedLoop } from '../runs/nudged-loop.ts';
 import { RunStopped } from '../runs/request-stop.ts';
+import type { WorkerLease } from '../worker/lease.ts';
 
 /** The turns of open requests that run in this process, so that whoever asks one of them to stop is heard. */
 export interface ActiveTurns {

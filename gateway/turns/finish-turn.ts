@@ -1,12 +1,12 @@
 import { TalariaError } from '../../core/lib/errors.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import { sleep } from '../../core/lib/sleep.ts';
+import { untilStored } from '../../core/lib/until-stored.ts';
 import type { Cost } from '../agent/cost.ts';
 import type { Usage } from '../agent/models/port.ts';
 import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
 import type { OutboxRow } from '../delivery/outbox.ts';
-import { untilStored } from '../runs/until-stored.ts';
 import type { Item } from '../sessions/items.ts';
 import { storable, storableText } from '../sessions/storable.ts';
 

@@ -7,9 +7,9 @@ import type { Database } from '../db/pool.ts';
 import type { RequestedTarget } from '../delivery/outbox.ts';
 import type { AdmitTurn } from '../limits/request-permit.ts';
 import type { Idempotency } from '../runs/idempotency.ts';
-import type { WorkerLease } from '../runs/lease.ts';
 import type { Item } from '../sessions/items.ts';
 import type { SessionOwners } from '../sessions/owners.ts';
+import type { WorkerLease } from '../worker/lease.ts';
 import type { ActiveTurns } from './active-turns.ts';
 import type { TurnFinisher } from './finish-turn.ts';
 

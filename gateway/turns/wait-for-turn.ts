@@ -1,6 +1,6 @@
 import { TalariaError } from '../../core/lib/errors.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
-import type { WorkerLease } from '../runs/lease.ts';
+import type { WorkerLease } from '../worker/lease.ts';
 import { continueTurn } from './begin-turn.ts';
 import { sessionBusy } from './refused.ts';
 import type { StoredTurnsOptions } from './turn-request.ts';

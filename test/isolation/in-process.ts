@@ -6,7 +6,7 @@ import { authenticate } from '../../gateway/admit/auth.ts';
 import { createTurnRunner } from '../../gateway/agent/turn.ts';
 import { createTableHolder, type Table } from '../../gateway/config/table.ts';
 import type { Database } from '../../gateway/db/pool.ts';
-import { readChatBody } from '../../gateway/ingress/chat-body.ts';
+import { readChatBody } from '../../gateway/ingress/chat-completions/chat-body.ts';
 import { readTurnHeaders, toQuery } from '../../gateway/ingress/turn-query.ts';
 import { createMetrics } from '../../gateway/metrics.ts';
 import { spokenText } from '../../gateway/sessions/items.ts';

@@ -1,12 +1,12 @@
 import { systemClock } from '../../core/lib/clock.ts';
 import { createLogger } from '../../core/lib/log.ts';
 import type { RunTurn } from '../../gateway/agent/turn.ts';
+import { type ExecuteApiRunOptions, executeApiRun } from '../../gateway/api-runs/execute.ts';
 import type { Table } from '../../gateway/config/table.ts';
 import type { Database } from '../../gateway/db/pool.ts';
 import type { Limits } from '../../gateway/limits/limits.ts';
 import { freePermit } from '../../gateway/limits/permit.ts';
 import { spokenText, toItems } from '../../gateway/sessions/items.ts';
-import { type ExecuteTurnOptions, executeTurn } from '../../gateway/turns/background/execute-turn.ts';
 import type { TurnEnding } from '../../gateway/turns/finish-turn.ts';
 import type { Outcome, TaggedAnswer } from './findings.ts';
 
@@ -20,7 +20,7 @@ export interface Waiting {
 /** What a worker does with a run that it has claimed; its writes succeed and are not looked at. */
 export async function takeRun(runTurn: RunTurn, table: Table, { name, uid, text }: Waiting): Promise<Outcome> {
   let ending: TurnEnding | undefined;
-  const options: ExecuteTurnOptions = {
+  const options: ExecuteApiRunOptions = {
     database: { prepared: async () => ({ rows: [], rowCount: 0 }) } as unknown as Database,
     hints: {
       tell: () => undefined,
@@ -46,7 +46,7 @@ export async function takeRun(runTurn: RunTurn, table: Table, { name, uid, text 
   const content = { input, tools: [], parameters: {}, deliver: [] };
   const held = { id: 'run', worker: 'worker', attempt: 1, agent: name, agentUid: uid, principal: 'p' };
   const run = { ...held, session: undefined, content, limits: undefined };
-  await executeTurn(options, run, { table, signal: never, gaveUp: never, onBegun: () => undefined });
+  await executeApiRun(options, run, { table, signal: never, gaveUp: never, onBegun: () => undefined });
   if (ending === undefined) throw new Error(`a run of ${name} did not end`);
   if (ending.status !== 'completed') return { kind: 'refused', code: ending.errorCode };
   return { kind: 'answered', agent: name, answer: JSON.parse(spokenText(ending.output)) as TaggedAnswer };

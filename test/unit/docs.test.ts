@@ -25,7 +25,7 @@ describe('documentation', () => {
       '',
       'gateway/ingress/',
       'gateway/admit/',
-      'gateway/runs/',
+      'gateway/worker/',
       'gateway/schedule/',
       'gateway/delivery/',
       'crds/',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { chatBodySchema } from '../chat-body.ts';
+import { chatBodySchema } from '../chat-completions/chat-body.ts';
 import { bounds, routing, turnFailures } from './failures.ts';
 import { event, jsonOrEvents, jsonText, operation, shared } from './operation.ts';
 import { turnHeaders } from './parameters.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { responseBodySchema } from '../response-schema.ts';
-import { itemsQuerySchema, responseQuerySchema } from '../stored-responses.ts';
+import { responseBodySchema } from '../responses/response-schema.ts';
+import { itemsQuerySchema, responseQuerySchema } from '../responses/stored-responses.ts';
 import { bounds, routing, turnFailures } from './failures.ts';
 import { event, json, jsonOrEvents, jsonText, linkTo, operation, shared } from './operation.ts';
 import { idInPath, queryOf, turnHeaders } from './parameters.ts';

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { chatBodySchema } from '../chat-body.ts';
+import { chatBodySchema } from '../chat-completions/chat-body.ts';
 import {
   createBodySchema,
   forkBodySchema,
   itemsQuerySchema,
   listQuerySchema,
   renameBodySchema,
-} from '../session-body.ts';
+} from '../sessions/session-body.ts';
 import { chatAnswer } from './chat.ts';
 import { bounds, routing, turnFailures } from './failures.ts';
 import { itemSchema } from './items.ts';

@@ -3,7 +3,7 @@ import { TalariaError } from '../../../core/lib/errors.ts';
 import type { ChatMessage, FunctionTool, TurnParameters } from '../../agent/models/port.ts';
 import { runStatuses } from '../../runs/read-run.ts';
 import { asksNothing, countInQuery, readBody } from '../body.ts';
-import { chatBodySchema, choiceNeedsTools, readChatBody } from '../chat-body.ts';
+import { chatBodySchema, choiceNeedsTools, readChatBody } from '../chat-completions/chat-body.ts';
 import { type deliverSchema, refuseUnsupportedTargets } from '../deliver.ts';
 
 /** A run as it was asked for. */

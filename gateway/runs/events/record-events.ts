@@ -1,8 +1,8 @@
 import type { Logger } from '../../../core/lib/log.ts';
+import { untilStored } from '../../../core/lib/until-stored.ts';
 import type { Hints } from '../../db/hints.ts';
 import type { Database } from '../../db/pool.ts';
-import type { HeldRun } from '../record-effects.ts';
-import { untilStored } from '../until-stored.ts';
+import type { HeldRun } from '../../worker/record-effects.ts';
 import { mergeEvents, type RunEvent, storableEvent } from './run-event.ts';
 
 /** Stores the events of one run, in order, while its worker holds it. */

@@ -11,11 +11,11 @@ import { createDatabase } from '../../../gateway/db/pool.ts';
 import { createEgressPolicy } from '../../../gateway/egress.ts';
 import { createLimits } from '../../../gateway/limits/limits.ts';
 import { createMetrics } from '../../../gateway/metrics.ts';
-import { createLeaseKeeper } from '../../../gateway/runs/lease.ts';
 import { createSessionOwners } from '../../../gateway/sessions/owners.ts';
 import { createActiveTurns } from '../../../gateway/turns/active-turns.ts';
 import { createTurnFinisher } from '../../../gateway/turns/finish-turn.ts';
 import { createStoredTurns } from '../../../gateway/turns/stored-turn.ts';
+import { createLeaseKeeper } from '../../../gateway/worker/lease.ts';
 import { type ConfigurationFields, configuration } from '../../harness/entries.ts';
 import { waitFor } from '../../harness/wait-for.ts';
 

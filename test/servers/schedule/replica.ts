@@ -11,8 +11,8 @@ import { createDatabase, type Database } from '../../../gateway/db/pool.ts';
 import { createEgressPolicy } from '../../../gateway/egress.ts';
 import { createLimits } from '../../../gateway/limits/limits.ts';
 import { createMetrics } from '../../../gateway/metrics.ts';
-import { createLeaseKeeper } from '../../../gateway/runs/lease.ts';
 import { createTurnFinisher } from '../../../gateway/turns/finish-turn.ts';
+import { createLeaseKeeper } from '../../../gateway/worker/lease.ts';
 
 /** What a gateway does by the clock, without its HTTP side. */
 export interface Replica {

@@ -1,0 +1,161 @@
+import type { Clock } from '../../core/lib/clock.ts';
+import { TalariaError } from '../../core/lib/errors.ts';
+import type { Logger } from '../../core/lib/log.ts';
+import { untilStored } from '../../core/lib/until-stored.ts';
+import { type Resolution, resolveRun } from '../../core/route/resolve.ts';
+import type { RunTurn, TurnResult } from '../agent/turn.ts';
+import type { Hints } from '../db/hints.ts';
+import type { Database } from '../db/pool.ts';
+import type { Limits } from '../limits/limits.ts';
+import { countTokens, type Permit } from '../limits/permit.ts';
+import { awaitApproval } from '../runs/approvals.ts';
+import { createEventRecorder, type EventRecorder } from '../runs/events/record-events.ts';
+import { toRunEvent } from '../runs/events/run-event.ts';
+import { RunStopped } from '../runs/request-stop.ts';
+import { toMessages } from '../sessions/items.ts';
+import { conversation, outboxOf } from '../turns/complete-turn.ts';
+import type { TurnEnding, TurnFinisher } from '../turns/finish-turn.ts';
+import { createProgress, type Progress } from '../turns/progress.ts';
+import { queueAgain } from '../worker/queue-again.ts';
+import type { RecordEffects } from '../worker/record-effects.ts';
+import type { Attempt } from '../worker/worker.ts';
+import type { ApiRun } from './claim.ts';
+
+export interface ExecuteApiRunOptions {
+  readonly database: Database;
+  readonly hints: Pick<Hints, 'tell' | 'follow'>;
+  readonly runTurn: RunTurn;
+  readonly limits: Limits;
+  readonly finisher: TurnFinisher;
+  readonly recordEffects: RecordEffects;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Executes one claimed run as its own Agent to its stored end, with its events, and never throws. */
+export async function executeApiRun(options: ExecuteApiRunOptions, run: ApiRun, attempt: Attempt): Promise<void> {
+  const { hints, finisher, log } = options;
+  const about = { run: run.id, agent: run.agent, attempt: run.attempt };
+  const events = createEventRecorder({ ...options, run, gaveUp: attempt.gaveUp });
+  const progress = createProgress((event) => {
+    const told = toRunEvent(event);
+    return told && events.record(told);
+  });
+  try {
+    const ending = await attemptTurn(options, run, { attempt, events, progress });
+    if (ending === undefined) return;
+    await events.flush();
+    const { id, worker, attempt: number } = run;
+    const held = await finisher.finish({ run: id, worker, attempt: number, ...ending });
+    if (!held) log.warn(about, 'a run ended after it was taken from this worker; its result is lost');
+  } catch (error) {
+    log.error({ ...about, err: error }, 'what came of a run could not be stored');
+  } finally {
+    hints.tell('run', run.id);
+    hints.tell('events', run.id);
+  }
+}
+
+interface Doing {
+  readonly attempt: Attempt;
+  readonly events: EventRecorder;
+  readonly progress: Progress;
+}
+
+type Ending = TurnEnding extends infer E ? (E extends TurnEnding ? Omit<E, 'run' | 'worker'> : never) : never;
+
+/** Undefined: the run waits again, or is left to be reaped. */
+async function attemptTurn(options: ExecuteApiRunOptions, run: ApiRun, doing: Doing): Promise<Ending | undefined> {
+  const { signal } = doing.attempt;
+  try {
+    const resolution = preflight(run, doing.attempt);
+    const ofKey = run.limits === undefined ? {} : { limits: run.limits };
+    const principal = { id: run.principal, role: 'client', agents: [run.agent], ...ofKey } as const;
+    const permit = await untilStored(() => options.limits.tryAdmit(resolution.agent, principal, 'run'), signal);
+    if (permit === undefined) {
+      await queueAgain(options.database, run, { delaySeconds: busySeconds, sameAttempt: true });
+      return undefined;
+    }
+    const result = await permitted(options, run, resolution, permit, doing);
+    const outbox = outboxOf(run, run.content, result, options.clock.now());
+    return { status: 'completed', ...result, outbox };
+  } catch (error) {
+    if (signal.aborted) return endingOfStop(signal.reason, doing.progress);
+    if (error instanceof RunStopped) return endingOfStop(error, doing.progress);
+    options.log.warn({ run: run.id, agent: run.agent, err: error }, 'a run failed');
+    const known = error instanceof TalariaError ? error : undefined;
+    const message = known?.message ?? 'The run failed by a fault of the gateway; its log has the error.';
+    return { status: 'failed', errorCode: known?.code ?? 'internal_error', errorMessage: message };
+  }
+}
+
+/** How long a run waits for a place among those of its agent before it looks again. */
+const busySeconds = 1;
+
+function endingOfStop(reason: unknown, progress: Progress): Ending | undefined {
+  if (!(reason instanceof RunStopped)) return undefined;
+  const output = progress.interrupted();
+  return { status: 'cancelled', errorCode: 'run_interrupted', errorMessage: reason.message, output };
+}
+
+/** Checks that the run's own Agent serves; one that was deleted and made again under the name is another. */
+function preflight(run: ApiRun, { table }: Attempt): Resolution {
+  const resolution = resolveRun(table.routes, run.agent);
+  if (resolution.kind === 'refused') throw new TalariaError(resolution.code, resolution.message);
+  if (resolution.agent.uid === run.agentUid) return resolution;
+  const message = `Agent "${run.agent}" was deleted and made again after the run was accepted. Send it again.`;
+  throw new TalariaError('agent_replaced', message);
+}
+
+async function permitted(
+  { database, hints, runTurn, recordEffects }: ExecuteApiRunOptions,
+  run: ApiRun,
+  resolution: Resolution,
+  permit: Permit,
+  { attempt, events, progress }: Doing,
+): Promise<TurnResult> {
+  const { signal, table } = attempt;
+  const { agent } = resolution;
+  try {
+    const history = await untilStored(() => readHistory(database, run, agent.sessions.maxHistoryMessages), signal);
+    return await runTurn({
+      resolution,
+      table,
+      run: run.id,
+      messages: toMessages(conversation({ resolution, history }, run.content)),
+      instructions: run.content.instructions,
+      tools: run.content.tools,
+      parameters: run.content.parameters,
+      signal,
+      onEvent: progress.onEvent,
+      onUsage: countTokens(permit),
+      onEffect: async () => {
+        const recorded = await untilStored(() => recordEffects(run, undefined), signal);
+        // The worker has not heard yet. A run that was taken from it instead is not its to end, and stays as it is.
+        if (!recorded) throw new RunStopped('the run was asked to stop');
+        attempt.onBegun();
+        await events.record({ type: 'run.started', data: { attempt: run.attempt } });
+      },
+      askApproval: async (call) => {
+        const { name, arguments: written } = call.function;
+        const timeoutSeconds = agent.sessions.approvalTimeoutSeconds;
+        await events.record({ type: 'approval.requested', data: { call_id: call.id, name, arguments: written } });
+        const decision = await awaitApproval({ database, hints }, run, call, { timeoutSeconds, signal });
+        await events.record({ type: 'approval.decided', data: { call_id: call.id, decision } });
+        return decision;
+      },
+    });
+  } finally {
+    permit.release();
+  }
+}
+
+async function readHistory(database: Database, run: ApiRun, most: number): Promise<readonly unknown[]> {
+  if (run.session === undefined) return [];
+  const { rows } = await database.prepared<{ history: unknown[] }>(
+    'session-history',
+    'select session_history(id, $3) as history from sessions where id = $1 and agent = $2',
+    [run.session, run.agent, most],
+  );
+  return rows[0]?.history ?? [];
+}

@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { fromWire, toWire } from '../../../core/lib/id.ts';
+import { type StoredSession, sessionNotFound } from '../../sessions/read-session.ts';
+import { storableText } from '../../sessions/storable.ts';
+
+/** A client's own name for a session, such as `X-Talaria-Session-Id` takes it. */
+const name = z
+  .string()
+  .min(1)
+  .max(256)
+  .refine((text) => !text.startsWith('ses_'), 'a name does not begin with ses_, as ids do')
+  .refine((text) => text.trim() === text, 'a name does not begin or end with a blank')
+  .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), 'a name holds no control character')
+  .describe('A name of your own. No two live sessions of a key have the same; X-Talaria-Session-Id takes it.');
+
+/** A text to look for: nothing that is stored holds what PostgreSQL refuses. */
+const sought = z.string().max(256).overwrite(storableText);
+
+const title = z.string().max(512).overwrite(storableText).describe('For people; shown in lists.');
+
+/** The body of `POST /v1/sessions`; null stands for absent. */
+export const createBodySchema = z.strictObject({
+  model: z.string().max(512).nullish().describe('`talaria/<name>` names an Agent; any other text may match a Route.'),
+  name: name.nullish(),
+  title: title.nullish(),
+});
+
+/** The body of `PATCH /v1/sessions/{id}`. */
+export const renameBodySchema = z.strictObject({
+  name: name.nullable().optional().describe('null takes the name away.'),
+  title: title.optional(),
+});
+
+/** The body of `POST /v1/sessions/{id}/fork`, which may be absent. */
+export const forkBodySchema = z.strictObject({
+  up_to: sought.nullish().describe('The last item that the fork has; by default all.'),
+  name: name.nullish(),
+  title: title.nullish(),
+});
+
+/** A session as the API shows it. Times are Unix seconds. */
+export function sessionBody(session: StoredSession): object {
+  const { id, agent, parent, createdAt, lastActiveAt, endedAt } = session;
+  return {
+    id: toWire('ses', id),
+    object: 'session',
+    agent,
+    name: session.name === '' ? null : session.name,
+    title: session.title,
+    status: endedAt === undefined ? 'live' : 'ended',
+    parent_id: parent === undefined ? null : toWire('ses', parent),
+    created_at: seconds(createdAt),
+    last_active_at: seconds(lastActiveAt),
+    ended_at: endedAt === undefined ? null : seconds(endedAt),
+  };
+}
+
+/** Unix seconds. */
+export function seconds(time: Date): number {
+  return Math.floor(time.getTime() / 1_000);
+}
+
+/** The UUID of a session's id in a path. Throws `session_not_found` for what can be no id. */
+export function sessionIdOf({ id }: { readonly id: string }): string {
+  const uuid = fromWire('ses', id);
+  if (uuid === undefined) throw sessionNotFound();
+  return uuid;
+}
+
+/** A page of a list, as the OpenAI API writes it. */
+export function listBody(data: readonly { readonly id?: unknown }[], more: boolean): object {
+  return {
+    object: 'list',
+    data,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+    has_more: more,
+  };
+}
+
+/** How many entries a page has. */
+const limit = z.coerce.number().int().min(1).max(100).default(20);
+
+/** The query of `GET /v1/sessions`. */
+export const listQuerySchema = z.strictObject({
+  limit,
+  after: z.string().max(256).optional().describe('Id of the last session of the page before.'),
+  agent: sought.default(''),
+  name: sought.default(''),
+});
+
+/** The query of `GET /v1/sessions/{id}/items`. */
+export const itemsQuerySchema = z.strictObject({
+  limit,
+  after: sought.optional().describe('Id of the last item of the page before.'),
+  order: z.enum(['asc', 'desc']).default('asc'),
+});

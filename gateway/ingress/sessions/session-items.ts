@@ -1,0 +1,50 @@
+import { Readable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import { toWire } from '../../../core/lib/id.ts';
+import type { Database } from '../../db/pool.ts';
+import { readItems, type StoredItem, seqOfItem } from '../../sessions/read-items.ts';
+import type { StoredSession } from '../../sessions/read-session.ts';
+import { readBody } from '../body.ts';
+import { admitBy } from '../request.ts';
+import { itemsQuerySchema, listBody, seconds, sessionBody } from './session-body.ts';
+import { type OfSession, type SessionsOptions, sessionOf } from './sessions.ts';
+
+/**
+ * `GET /v1/sessions/{id}/items`, a page at a time, and `.../export`, everything: JSON lines, the session first and then
+ * each of its items in order, read as fast as the client takes them.
+ */
+export function addSessionItems(app: FastifyInstance, options: SessionsOptions): void {
+  const { database } = options;
+  const onRequest = admitBy(options);
+  app.get<OfSession>('/v1/sessions/:id/items', { onRequest }, async (request) => {
+    const { limit, after, order } = readBody(itemsQuerySchema, request.query);
+    const session = await sessionOf(database, request);
+    const seq = after === undefined ? undefined : await seqOfItem(database, session, after, 'after');
+    const { items, more } = await readItems(database, session, { limit, order, after: seq });
+    return listBody(items.map(itemBody), more);
+  });
+  app.get<OfSession>('/v1/sessions/:id/export', { onRequest }, async (request, reply) => {
+    const session = await sessionOf(database, request);
+    reply.header('content-type', 'application/x-ndjson; charset=utf-8');
+    reply.header('content-disposition', `attachment; filename="${request.params.id}.jsonl"`);
+    return reply.send(Readable.from(exportLines(database, session), { objectMode: false, highWaterMark: 65_536 }));
+  });
+}
+
+function itemBody({ data, run, createdAt }: StoredItem): Readonly<Record<string, unknown>> {
+  return { ...data, run_id: toWire('run', run), created_at: seconds(createdAt) };
+}
+
+const exportPage = 200;
+
+/** The lines in chunks of one page each; the next page is read when the one before was taken. */
+async function* exportLines(database: Database, session: StoredSession): AsyncGenerator<string> {
+  yield `${JSON.stringify(sessionBody(session))}\n`;
+  let after: string | undefined;
+  for (let left = true; left; ) {
+    const { items, more } = await readItems(database, session, { order: 'asc', limit: exportPage, after });
+    after = items.at(-1)?.seq ?? after;
+    left = more && items.length > 0;
+    if (items.length > 0) yield items.map((item) => `${JSON.stringify(itemBody(item))}\n`).join('');
+  }
+}
