@@ -1,16 +1,17 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { createTally, type Tally } from './tally.ts';
 
 /** The gateway's metrics and the one registry that `/metrics` prints; other parts add their own to `registry`. */
 export interface Metrics {
   readonly registry: Registry;
   /** Requests answered, by `path` (the route's pattern), `status` and error `code` ('' on success). */
-  readonly requests: Counter<'path' | 'status' | 'code'>;
+  readonly requests: Tally;
   /** Seconds from the first byte of a request to the last of its answer, by `path`. */
   readonly requestSeconds: Histogram<'path'>;
   /** Turns by `agent` and `outcome` (`completed` or an error code). */
-  readonly turns: Counter<'agent' | 'outcome'>;
+  readonly turns: Tally;
   /** Tokens by `agent` and `direction` (`input`, `output`), as the model servers reported them. */
-  readonly tokens: Counter<'agent' | 'direction'>;
+  readonly tokens: Tally;
   /** Configurations not taken, by `reason`; the last good one went on serving. */
   readonly configRejected: Counter<'reason'>;
   /** Changes that a watch of the API server lost and a relist found. */
@@ -27,7 +28,7 @@ export function createMetrics(): Metrics {
   const registers = [registry];
   return {
     registry,
-    requests: new Counter({
+    requests: createTally({
       name: 'talaria_http_requests_total',
       help: 'HTTP requests answered.',
       labelNames: ['path', 'status', 'code'],
@@ -40,13 +41,13 @@ export function createMetrics(): Metrics {
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
       registers,
     }),
-    turns: new Counter({
+    turns: createTally({
       name: 'talaria_turns_total',
       help: 'Agent turns by their outcome.',
       labelNames: ['agent', 'outcome'],
       registers,
     }),
-    tokens: new Counter({
+    tokens: createTally({
       name: 'talaria_tokens_total',
       help: 'Tokens that model servers reported.',
       labelNames: ['agent', 'direction'],

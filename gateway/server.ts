@@ -135,7 +135,7 @@ function observe(
     const path = request.routeOptions.url ?? 'none';
     const seconds = Math.round((performance.now() - started) * 1_000) / 1_000_000;
     const status = reply.raw.headersSent ? reply.raw.statusCode : 499;
-    metrics.requests.inc({ path, status, code: request.errorCode });
+    metrics.requests.add(1, path, String(status), request.errorCode);
     metrics.requestSeconds.observe({ path }, seconds);
     if (!path.startsWith('/v1/') && !path.startsWith('/admin/')) return;
     const { method, id } = request;

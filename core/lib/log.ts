@@ -7,12 +7,12 @@ const redact = ['authorization', 'headers.authorization', 'apiKey', 'key', 'secr
 
 /**
  * A logger that writes one JSON object a line to stderr. Messages are constant text and data goes in fields. Lines are
- * written in the background, in order; what is left is written when the process exits. `level` is a pino level; `silent`
+ * written in the background, in order, within 50 ms; what is left is written when the process exits. `level` is a pino level; `silent`
  * writes nothing. `bound` gives further fields of every line, a new object each time;
  * the line's own fields come before them.
  */
 export function createLogger(name: string, level: string, bound?: () => object): Logger {
-  const destination = pino.destination({ dest: 2, sync: false });
+  const destination = pino.destination({ dest: 2, sync: false, minLength: 4_096, periodicFlush: 50 });
   process.once('exit', () => destination.flushSync());
   return pino(
     {

@@ -79,13 +79,13 @@ export function createTurnRunner(options: TurnRunnerOptions): RunTurn {
     try {
       const profile = { agent: agent.name, agentUid: agent.uid, run: turn.run };
       const result = await withProfile(profile, () => runWithin(turn, options));
-      metrics.turns.inc({ agent: agent.name, outcome: 'completed' });
-      metrics.tokens.inc({ agent: agent.name, direction: 'input' }, result.usage.inputTokens);
-      metrics.tokens.inc({ agent: agent.name, direction: 'output' }, result.usage.outputTokens);
+      metrics.turns.add(1, agent.name, 'completed');
+      metrics.tokens.add(result.usage.inputTokens, agent.name, 'input');
+      metrics.tokens.add(result.usage.outputTokens, agent.name, 'output');
       const { output, finishReason, usage, model } = result;
       return { output, finishReason, usage, model, cost: costOf(agent, result.usageByModel) };
     } catch (error) {
-      metrics.turns.inc({ agent: agent.name, outcome: outcomeOf(error) });
+      metrics.turns.add(1, agent.name, outcomeOf(error));
       throw error;
     }
   };

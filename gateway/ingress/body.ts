@@ -54,9 +54,12 @@ type Defined<T> = { [K in keyof T]?: NonNullable<T[K]> };
 
 /** The fields that are neither undefined nor null. */
 export function withoutAbsent<T extends object>(fields: T): Defined<T> {
-  return Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined && value !== null),
-  ) as Defined<T>;
+  const present: Defined<T> = {};
+  for (const name of Object.keys(fields) as (keyof T)[]) {
+    const value = fields[name];
+    if (value !== undefined && value !== null) present[name] = value;
+  }
+  return present;
 }
 
 const maxDepth = 64;
