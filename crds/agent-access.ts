@@ -6,17 +6,28 @@ const settings = fields(
     telegram: fields(
       {
         receive: choice(['Polling', 'Webhook'], 'How messages arrive.').default('Polling'),
-        apiURL: httpURL('Address of a Bot API server of your own.').optional(),
+        apiURL: httpURL('Address of a Bot API server of your own, instead of https://api.telegram.org.').optional(),
       },
-      'Settings of a telegram account.',
+      'Settings of a telegram account. Its Secret holds the token of the bot under `token`.',
     ).optional(),
     slack: fields(
-      { receive: choice(['Socket', 'Webhook'], 'How messages arrive.').default('Socket') },
-      'Settings of a slack account.',
+      {
+        receive: choice(['Socket', 'Webhook'], 'How messages arrive.').default('Socket'),
+        apiURL: httpURL('Address of a proxy in front of the Web API, instead of https://slack.com/api.').optional(),
+      },
+      'Settings of a slack account. Its Secret holds the token of the bot user under `token`.',
+    ).optional(),
+    discord: fields(
+      {
+        apiURL: httpURL(
+          'Address of a proxy in front of the HTTP API with its version, instead of https://discord.com/api/v10.',
+        ).optional(),
+      },
+      'Settings of a discord account. Its Secret holds the token of the bot under `token`.',
     ).optional(),
     matrix: fields(
       { homeserverURL: httpURL('Address of the homeserver.') },
-      'Settings of a matrix account.',
+      'Settings of a matrix account. Its Secret holds the access token of a device of its own under `token`.',
     ).optional(),
     feishu: fields(
       { domain: choice(['feishu', 'lark'], 'Which of the two services the account belongs to.').default('feishu') },
@@ -36,7 +47,7 @@ export const accounts = mapList(
         'The chat platform.',
       ),
       secretRef: reference(
-        'The Secret with the credentials of the account. It must be labelled talaria.dev/credentials=true.',
+        'The Secret with the credentials of the account. It must be labelled talaria.dev/credentials=true. Senders read its key `token`.',
       ),
       shared: flag('Routes may hand chats of this account to other agents.').default(false),
       onAmbiguous: choice(

@@ -77,6 +77,7 @@ const named = [
       '168.63.129.16',
       '192.0.0.192',
       'fd00:ec2::254',
+      'fd20:ce::254',
     ]),
   },
   { what: 'loopback', list: blockList(['127.0.0.0/8', '0.0.0.0/8', '::1', '::']) },
@@ -107,12 +108,17 @@ function isHostName(entry: string): boolean {
   return isIP(entry.split('/')[0] ?? '') === 0;
 }
 
-/** The IPv4 address inside an IPv6 one: mapped (`::ffff:0:0/96`), compatible (`::/96`) or translated (`64:ff9b::/96`). */
+/**
+ * The IPv4 address inside an IPv6 one: mapped (`::ffff:0:0/96`), compatible (`::/96`), translated (`64:ff9b::/96`,
+ * `::ffff:0:0:0/96`) or 6to4 (`2002::/16`).
+ */
 function withoutMapping(address: string): string {
   const bare = address.split('%')[0] ?? address;
   if (isIP(bare) !== 6) return bare;
   const groups = new URL(`http://[${bare}]/`).hostname.slice(1, -1);
-  const match = /^(?:::ffff:|64:ff9b::|::)([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(groups);
+  const match =
+    /^(?:::ffff:|::ffff:0:|64:ff9b::|::)([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(groups) ??
+    /^2002:([0-9a-f]{1,4}):([0-9a-f]{1,4}):/.exec(groups);
   if (!match) return bare;
   const number = Number.parseInt(match[1] ?? '', 16) * 65_536 + Number.parseInt(match[2] ?? '', 16);
   return [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join('.');

@@ -125,6 +125,8 @@ function agentURLs(agent: Agent): Located<string | undefined>[] {
     ...tools.mcpServers.map(({ url }, index): Located<string> => [`spec.tools.mcpServers[${index}].url`, url]),
     ...accounts.flatMap(({ settings }, index): Located<string | undefined>[] => [
       [`spec.accounts[${index}].settings.telegram.apiURL`, settings?.telegram?.apiURL],
+      [`spec.accounts[${index}].settings.slack.apiURL`, settings?.slack?.apiURL],
+      [`spec.accounts[${index}].settings.discord.apiURL`, settings?.discord?.apiURL],
       [`spec.accounts[${index}].settings.matrix.homeserverURL`, settings?.matrix?.homeserverURL],
     ]),
   ];

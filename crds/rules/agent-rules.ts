@@ -121,5 +121,5 @@ export const agentRules: readonly RefusedRule[] = [
 ];
 
 function settingsPlatforms() {
-  return ['telegram', 'slack', 'matrix', 'feishu'] as const;
+  return ['telegram', 'slack', 'discord', 'matrix', 'feishu'] as const;
 }

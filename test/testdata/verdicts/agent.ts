@@ -97,6 +97,7 @@ export const agentCases: readonly VerdictCase[] = [
   agent('an account of the HTTP API', refused('spec.accounts[0].platform'), account({ platform: 'api' })),
   agent('an account without a Secret', refused('spec.accounts[0].secretRef'), { accounts: [{ name: 'bot', platform: 'slack' }] }),
   agent('settings of another platform', refused('spec.accounts[0].settings'), account({ settings: { slack: {} } })),
+  agent('discord settings of another platform', refused('spec.accounts[0].settings'), account({ settings: { discord: {} } })),
   agent('a matrix account without its server', refused('spec.accounts[0].settings'), account({ platform: 'matrix' })),
   agent('two accounts of one name', refused('spec.accounts[1]'), {
     accounts: times(2, () => ({ name: 'bot', platform: 'discord', secretRef: { name: 'bot' } })),
@@ -151,6 +152,14 @@ export const agentCases: readonly VerdictCase[] = [
       platform,
       secretRef: { name: platform },
       ...(platform === 'matrix' ? { settings: { matrix: { homeserverURL: 'https://matrix.example.com' } } } : {}),
+    })),
+  }),
+  agent('proxies in front of platforms', accepted, {
+    accounts: ['telegram', 'slack', 'discord'].map((platform) => ({
+      name: platform,
+      platform,
+      secretRef: { name: platform },
+      settings: { [platform]: { apiURL: 'http://proxy.example.com:8080/api' } },
     })),
   }),
   agent('every other field', accepted, {

@@ -13,6 +13,10 @@ describe('by default', () => {
     ['::ffff:127.0.0.1', 'loopback'],
     ['::ffff:7f00:1', 'loopback'],
     ['64:ff9b::7f00:1', 'loopback'],
+    ['::ffff:0:127.0.0.1', 'loopback'],
+    ['2002:7f00:1::1', 'loopback'],
+    ['2002:a9fe:a9fe::', 'metadata'],
+    ['fd20:ce::254', 'metadata'],
     ['169.254.169.254', 'metadata'],
     ['::ffff:169.254.169.254', 'metadata'],
     ['fd00:ec2::254', 'metadata'],
@@ -31,7 +35,7 @@ describe('by default', () => {
     expect(closed.refusal(address, 'host.example')).toMatch(new RegExp(`${what} address.*egress\\.delivery\\.allow`));
   });
 
-  it.each(['8.8.8.8', '172.32.0.1', '2001:4860:4860::8888', '::ffff:8.8.8.8', '64:ff9b::808:808'])(
+  it.each(['8.8.8.8', '172.32.0.1', '2001:4860:4860::8888', '::ffff:8.8.8.8', '64:ff9b::808:808', '2002:808:808::1'])(
     '%s may be reached',
     (address) => {
       expect(closed.refusal(address, 'host.example')).toBeUndefined();
