@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../lib/clock.ts';
+import { isObject } from '../lib/is-object.ts';
 import { createCredentialSource } from './credentials.ts';
 import { hasStatus, KubeError } from './kube-error.ts';
 import { microTime } from './micro-time.ts';
@@ -186,15 +187,11 @@ function eventBody(
 
 /** The API server has validated what it sends; a decoded answer is taken as the type that was asked for. */
 function asObject<T extends KubeObject>(answer: unknown): T {
-  if (isRecord(answer) && isRecord(answer.metadata)) return answer as unknown as T;
+  if (isObject(answer) && isObject(answer.metadata)) return answer as unknown as T;
   throw new KubeError({ status: 0, reason: 'BadAnswer', message: 'the API server sent something that is no object' });
 }
 
 function asPage<T extends KubeObject>(answer: unknown): ListPage<T> {
-  if (isRecord(answer) && isRecord(answer.metadata)) return answer;
+  if (isObject(answer) && isObject(answer.metadata)) return answer;
   throw new KubeError({ status: 0, reason: 'BadAnswer', message: 'the API server sent something that is no list' });
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { sha256 } from '../lib/hash.ts';
+import { isObject } from '../lib/is-object.ts';
 import { revisionOf } from './encode.ts';
 import {
   type RouteEntry,
@@ -104,7 +105,7 @@ function parseJson(text: string, what: string): unknown {
 
 function demandReadableMajor(value: unknown): void {
   const newest = snapshotSchemaVersion.major;
-  const schema = isRecord(value) && isRecord(value.schema) ? value.schema : {};
+  const schema = isObject(value) && isObject(value.schema) ? value.schema : {};
   if (typeof schema.major !== 'number') throw new SnapshotRejected('invalid', 'the index names no schema version');
   if (schema.major > newest) {
     const message = `the schema is version ${schema.major}, this program reads up to ${newest}; upgrade the gateways`;
@@ -134,8 +135,4 @@ function merged<T extends { readonly name: string }>(lists: readonly (readonly T
   const [only] = lists;
   if (lists.length === 1 && only !== undefined) return only;
   return lists.flat().sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
 }

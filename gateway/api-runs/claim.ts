@@ -1,4 +1,6 @@
 import type { Database } from '../db/pool.ts';
+import { isUniqueViolation } from '../db/unique-violation.ts';
+import { activeStatuses } from '../runs/run-status.ts';
 import { isItem } from '../sessions/items.ts';
 import type { StoredContent } from '../turns/begin-turn.ts';
 import type { TurnContent } from '../turns/turn-request.ts';
@@ -45,7 +47,7 @@ const claimStatement = `
       and r.start_after <= talaria_now() and r.sequence <= $3
       and not exists (
         select from runs other
-        where other.session_id = r.session_id and other.status in ('running', 'waiting_for_approval', 'stopping'))
+        where other.session_id = r.session_id and other.status in ${activeStatuses})
       and not exists (
         select from runs earlier
         where earlier.session_id = r.session_id and earlier.status = 'queued'
@@ -80,11 +82,9 @@ interface ClaimedRow {
 
 /** Another turn of a session began in the same moment: the next look finds it. */
 function noneWhenTaken(error: unknown): { readonly rows: readonly ClaimedRow[] } {
-  if (error instanceof Error && 'code' in error && error.code === uniqueViolation) return { rows: [] };
+  if (isUniqueViolation(error)) return { rows: [] };
   throw error;
 }
-
-const uniqueViolation = '23505';
 
 function toTurn(row: ClaimedRow, id: string, worker: string): ApiRun {
   const { items, context, instructions, tools = [], parameters = {}, deliver, limits } = row.input;

@@ -13,8 +13,9 @@ import { createEventRecorder, type EventRecorder } from '../runs/events/record-e
 import { toRunEvent } from '../runs/events/run-event.ts';
 import { RunStopped } from '../runs/request-stop.ts';
 import { toMessages } from '../sessions/items.ts';
-import { conversation, outboxOf } from '../turns/complete-turn.ts';
-import type { TurnEnding, TurnFinisher } from '../turns/finish-turn.ts';
+import type { TurnFinisher } from '../turns/finish-turn.ts';
+import { conversation } from '../turns/history.ts';
+import { completedOutcome, endingOf, type TurnOutcome } from '../turns/outcome.ts';
 import { createProgress, type Progress } from '../turns/progress.ts';
 import { queueAgain } from '../worker/queue-again.ts';
 import type { RecordEffects } from '../worker/record-effects.ts';
@@ -42,11 +43,11 @@ export async function executeApiRun(options: ExecuteApiRunOptions, run: ApiRun, 
     return told && events.record(told);
   });
   try {
-    const ending = await attemptTurn(options, run, { attempt, events, progress });
-    if (ending === undefined) return;
+    const outcome = await attemptTurn(options, run, { attempt, events, progress });
+    if (outcome === undefined) return;
     await events.flush();
     const { id, worker, attempt: number } = run;
-    const held = await finisher.finish({ run: id, worker, attempt: number, ...ending });
+    const held = await finisher.finish({ run: id, worker, attempt: number, ...outcome });
     if (!held) log.warn(about, 'a run ended after it was taken from this worker; its result is lost');
   } catch (error) {
     log.error({ ...about, err: error }, 'what came of a run could not be stored');
@@ -62,41 +63,31 @@ interface Doing {
   readonly progress: Progress;
 }
 
-type Ending = TurnEnding extends infer E ? (E extends TurnEnding ? Omit<E, 'run' | 'worker'> : never) : never;
-
 /** Undefined: the run waits again, or is left to be reaped. */
-async function attemptTurn(options: ExecuteApiRunOptions, run: ApiRun, doing: Doing): Promise<Ending | undefined> {
+async function attemptTurn(options: ExecuteApiRunOptions, run: ApiRun, doing: Doing): Promise<TurnOutcome | undefined> {
   const { signal } = doing.attempt;
   try {
     const resolution = preflight(run, doing.attempt);
     const ofKey = run.limits === undefined ? {} : { limits: run.limits };
     const principal = { id: run.principal, role: 'client', agents: [run.agent], ...ofKey } as const;
-    const permit = await untilStored(() => options.limits.tryAdmit(resolution.agent, principal, 'run'), signal);
+    const permit = await untilStored(() => options.limits.tryAcquire(resolution.agent, principal, 'run'), signal);
     if (permit === undefined) {
       await queueAgain(options.database, run, { delaySeconds: busySeconds, sameAttempt: true });
       return undefined;
     }
     const result = await permitted(options, run, resolution, permit, doing);
-    const outbox = outboxOf(run, run.content, result, options.clock.now());
-    return { status: 'completed', ...result, outbox };
+    return completedOutcome(run, run.content, result, options.clock.now());
   } catch (error) {
-    if (signal.aborted) return endingOfStop(signal.reason, doing.progress);
-    if (error instanceof RunStopped) return endingOfStop(error, doing.progress);
+    const reason: unknown = signal.aborted ? signal.reason : error;
+    if (reason instanceof RunStopped) return endingOf(reason, doing.progress);
+    if (signal.aborted) return undefined;
     options.log.warn({ run: run.id, agent: run.agent, err: error }, 'a run failed');
-    const known = error instanceof TalariaError ? error : undefined;
-    const message = known?.message ?? 'The run failed by a fault of the gateway; its log has the error.';
-    return { status: 'failed', errorCode: known?.code ?? 'internal_error', errorMessage: message };
+    return endingOf(error, doing.progress);
   }
 }
 
 /** How long a run waits for a place among those of its agent before it looks again. */
 const busySeconds = 1;
-
-function endingOfStop(reason: unknown, progress: Progress): Ending | undefined {
-  if (!(reason instanceof RunStopped)) return undefined;
-  const output = progress.interrupted();
-  return { status: 'cancelled', errorCode: 'run_interrupted', errorMessage: reason.message, output };
-}
 
 /** Checks that the run's own Agent serves; one that was deleted and made again under the name is another. */
 function preflight(run: ApiRun, { table }: Attempt): Resolution {
@@ -122,7 +113,7 @@ async function permitted(
       resolution,
       table,
       run: run.id,
-      messages: toMessages(conversation({ resolution, history }, run.content)),
+      messages: toMessages(conversation(history, agent, run.content)),
       instructions: run.content.instructions,
       tools: run.content.tools,
       parameters: run.content.parameters,

@@ -1,9 +1,9 @@
 import type { Envelope } from '../../core/route/envelope.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
 import type { Database } from '../db/pool.ts';
-import type { RunStatus } from '../runs/read-run.ts';
+import { openStatuses, type RunStatus } from '../runs/run-status.ts';
+import { chatUser } from '../sessions/chat-user.ts';
 import { type Item, isItem } from '../sessions/items.ts';
-import { chatUser } from '../turns/begin-turn.ts';
 
 /** The live session of a chat with one agent. */
 export interface ChatSession {
@@ -59,8 +59,6 @@ export async function findUnanswered(
   const last = rows[0];
   return last?.lost === true ? last.items.filter(isItem) : undefined;
 }
-
-const openStatuses = `('queued', 'running', 'waiting_for_approval', 'stopping')`;
 
 const findStatement = `
   select s.id, s.agent,

@@ -4,7 +4,7 @@ import type { Resolution } from '../../core/route/resolve.ts';
 import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
 import { requestStop } from '../runs/request-stop.ts';
-import { sessionBusy } from '../turns/refused.ts';
+import { sessionBusy } from '../sessions/refusals.ts';
 import { type ChatSession, endChatSession, findChatSession } from './chat-session.ts';
 import { type ChatCommand, commands } from './commands.ts';
 

@@ -92,8 +92,8 @@ async function answer(
   { input, retry = false }: Asked,
 ): Promise<ChatReply> {
   const session = { kind: 'chat' } as const;
-  const turn = await beginWithinLimits(limits, query.principal, async (admit) => {
-    const asked = { table, query, session, trigger: 'chat', input, retry, tools: [], parameters: {}, admit } as const;
+  const turn = await beginWithinLimits(limits, query.principal, async (acquire) => {
+    const asked = { table, query, session, input, retry, tools: [], parameters: {}, acquire } as const;
     const begun = await stored.begin(asked, signal);
     if (begun.kind === 'repeated') throw new Error('a chat message has no Idempotency-Key');
     return begun;

@@ -1,3 +1,5 @@
+import { isObject } from '../../core/lib/is-object.ts';
+
 /**
  * What a hint is about: `session` its turns, `run` a stop or an approval, `events` what a run did, `queue` runs that wait
  * for a worker, or deliveries for a sender.
@@ -78,10 +80,10 @@ function byteLength(value: unknown): number {
   return Buffer.byteLength(JSON.stringify(value));
 }
 
-function parseObject(text: string): Record<string, unknown> | undefined {
+function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }

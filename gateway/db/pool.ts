@@ -96,6 +96,8 @@ function openPool(options: DatabaseOptions, pooled: boolean): pg.Pool {
     // A pooler refuses start-up parameters that it does not know.
     ...(pooled ? {} : { statement_timeout: statementTimeoutMs }),
   });
+  // A connection may break before whoever asked for it listens; an error that nobody hears would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   pool.on('error', (error) => options.log.warn({ error: error.message }, 'an idle database connection broke'));
   return pool;
 }

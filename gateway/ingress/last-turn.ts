@@ -1,5 +1,5 @@
 import { TalariaError } from '../../core/lib/errors.ts';
-import type { ChatMessage } from '../agent/models/port.ts';
+import { type ChatMessage, textOf } from '../agent/models/port.ts';
 
 /**
  * The new turn at the end of a body: what comes after the last answer, from its first user message or tool result on.
@@ -14,4 +14,10 @@ export function lastTurn(messages: readonly ChatMessage[]): readonly ChatMessage
     'The messages end without a user message or tool result, so there is no new turn for the session. Add one at the end.',
     { param: 'messages' },
   );
+}
+
+/** The newest text of the user among these messages; '' where there is none. */
+export function lastText(messages: readonly ChatMessage[]): string {
+  const last = messages.findLast(({ role }) => role === 'user');
+  return last ? textOf(last) : '';
 }

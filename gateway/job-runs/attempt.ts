@@ -100,7 +100,7 @@ async function takeTurn(
   onEffect: () => void,
 ): Promise<AttemptResult> {
   const resolution = preflight(run, options.table);
-  const permit = await untilStored(() => options.limits.tryAdmit(resolution.agent), signal);
+  const permit = await untilStored(() => options.limits.tryAcquire(resolution.agent), signal);
   if (permit === undefined) return { kind: 'busy' };
   try {
     return await permittedTurn(options, run, { resolution, permit, signal, onEffect });

@@ -16,12 +16,12 @@ export interface Bound extends BoundId {
 }
 
 /**
- * What is admitted: a request, the run that it asks for, or both at once. Tokens bound each of them.
+ * What is acquired: a request, the run that it asks for, or both at once. Tokens bound each of them.
  */
-export type Admitted = 'request' | 'run' | 'both';
+export type Acquired = 'request' | 'run' | 'both';
 
 /** Every bound that this agent must keep for this principal; usually there is none. */
-export function boundsOf(agent: AgentEntry, principal: Principal | undefined, what: Admitted): readonly Bound[] {
+export function boundsOf(agent: AgentEntry, principal: Principal | undefined, what: Acquired): readonly Bound[] {
   const { requestsPerMinute, tokensPerDay, maxConcurrentRuns } = agent.limits;
   const ofKey = principal?.limits;
   if (
@@ -51,7 +51,7 @@ export function boundsOf(agent: AgentEntry, principal: Principal | undefined, wh
 const none: readonly Bound[] = [];
 
 /** What a bound does not concern. */
-const leaves: Readonly<Record<BoundName, Admitted | undefined>> = {
+const leaves: Readonly<Record<BoundName, Acquired | undefined>> = {
   requestsPerMinute: 'run',
   maxConcurrentRuns: 'request',
   tokensPerDay: undefined,

@@ -5,7 +5,7 @@ import type { Principal } from '../../core/route/principal.ts';
 import type { AgentEntry } from '../../core/snapshot/schema.ts';
 import type { Database } from '../db/pool.ts';
 import type { WorkerLease } from '../worker/lease.ts';
-import { type Admitted, type Bound, boundsOf } from './bounds.ts';
+import { type Acquired, type Bound, boundsOf } from './bounds.ts';
 import { createSliceLeaser } from './lease-slices.ts';
 import { createMeter, type Meter, type Taken, type Unit } from './meter.ts';
 import { createPermit, freePermit, type Permit } from './permit.ts';
@@ -27,9 +27,9 @@ export interface Limits {
    * `state_unavailable` when the slice is used up and the database does not answer. Where nothing is bounded, and while
    * the slice that is held has room, the answer is no promise and the database is not asked.
    */
-  readonly admit: (agent: AgentEntry, principal: Principal, what?: Admitted) => Permit | Promise<Permit>;
+  readonly acquire: (agent: AgentEntry, principal: Principal, what?: Acquired) => Permit | Promise<Permit>;
   /** For background runs: undefined where there is no room now. Throws `budget_exceeded` and `state_unavailable`. */
-  readonly tryAdmit: (agent: AgentEntry, principal?: Principal, what?: Admitted) => Promise<Permit | undefined>;
+  readonly tryAcquire: (agent: AgentEntry, principal?: Principal, what?: Acquired) => Promise<Permit | undefined>;
   /** Gives leased slots and slices back; permits that are still open count on. */
   readonly stop: () => Promise<void>;
 }
@@ -67,10 +67,10 @@ export function createLimits(options: LimitsOptions): Limits {
     if (!stopped) timer ??= setInterval(keepUp, keepUpEveryMs);
     return made;
   };
-  const admit = (
+  const acquire = (
     agent: AgentEntry,
     principal: Principal | undefined,
-    what: Admitted = 'both',
+    what: Acquired = 'both',
   ): Permit | Promise<Permit> => {
     const bounds = boundsOf(agent, principal, what);
     if (bounds.length === 0) return freePermit;
@@ -78,10 +78,10 @@ export function createLimits(options: LimitsOptions): Limits {
   };
 
   return {
-    admit,
-    tryAdmit: async (agent, principal, what) => {
+    acquire,
+    tryAcquire: async (agent, principal, what) => {
       try {
-        return await admit(agent, principal, what);
+        return await acquire(agent, principal, what);
       } catch (error) {
         if (error instanceof TalariaError && error.code === 'rate_limited') return undefined;
         throw error;

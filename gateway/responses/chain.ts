@@ -1,6 +1,7 @@
 import type { Principal } from '../../core/route/principal.ts';
+import { callableAgents, ownedBy } from '../db/owned-by.ts';
 import type { Database } from '../db/pool.ts';
-import { agentsOf, hasEnded, type RunStatus } from '../runs/read-run.ts';
+import { hasEnded, type RunStatus } from '../runs/run-status.ts';
 
 /** A response that another one may go on from. Ids are UUIDs. */
 export interface ChainedResponse {
@@ -24,8 +25,8 @@ export async function findChained(
     'find-chained-response',
     `select p.id, p.agent, p.session_id, p.last_seq, r.status
      from responses p left join runs r on r.id = p.run_id and r.agent = p.agent
-     where p.id = $1 and p.principal = $2 and p.deleted_at is null and ($3::text[] is null or p.agent = any($3))`,
-    [id, principal.id, agentsOf(principal)],
+     where p.id = $1 and p.deleted_at is null and ${ownedBy('$2', '$3', 'p')}`,
+    [id, principal.id, callableAgents(principal)],
   );
   const row = rows[0];
   if (row === undefined) return undefined;

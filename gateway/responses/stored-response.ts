@@ -1,6 +1,7 @@
 import type { Principal } from '../../core/route/principal.ts';
+import { callableAgents, ownedBy } from '../db/owned-by.ts';
 import type { Database } from '../db/pool.ts';
-import { agentsOf, type RunRow, runColumns, type StoredRun, toStoredRun } from '../runs/read-run.ts';
+import { type RunRow, runColumns, type StoredRun, toStoredRun } from '../runs/read-run.ts';
 
 /** A response as it is stored. Ids are UUIDs. */
 export interface StoredResponse {
@@ -22,8 +23,8 @@ export async function readResponse(
     'read-response',
     `select p.previous_id, p.request, run.*
      from responses p cross join lateral (select ${runColumns} from runs where id = p.run_id and agent = p.agent) run
-     where p.id = $1 and p.principal = $2 and p.deleted_at is null and ($3::text[] is null or p.agent = any($3))`,
-    [id, principal.id, agentsOf(principal)],
+     where p.id = $1 and p.deleted_at is null and ${ownedBy('$2', '$3', 'p')}`,
+    [id, principal.id, callableAgents(principal)],
   );
   const row = rows[0];
   return row && { id, previous: row.previous_id ?? undefined, request: row.request, run: toStoredRun(row) };
@@ -34,8 +35,8 @@ export async function deleteResponse(database: Database, principal: Principal, i
   const { rowCount } = await database.prepared(
     'delete-response',
     `update responses set deleted_at = talaria_now()
-     where id = $1 and principal = $2 and deleted_at is null and ($3::text[] is null or agent = any($3))`,
-    [id, principal.id, agentsOf(principal)],
+     where id = $1 and deleted_at is null and ${ownedBy('$2', '$3')}`,
+    [id, principal.id, callableAgents(principal)],
   );
   return rowCount === 1;
 }

@@ -1,13 +1,13 @@
-import { TalariaError } from '../../core/lib/errors.ts';
 import { untilStored } from '../../core/lib/until-stored.ts';
 import type { Principal } from '../../core/route/principal.ts';
 import type { ToolCall } from '../agent/models/port.ts';
 import type { Approval } from '../agent/tools/run-tool.ts';
 import type { Hints } from '../db/hints.ts';
+import { callableAgents, ownedBy } from '../db/owned-by.ts';
 import type { Database } from '../db/pool.ts';
 import { storableText } from '../sessions/storable.ts';
-import type { HeldRun } from '../worker/record-effects.ts';
-import { agentsOf } from './read-run.ts';
+import type { HeldRun } from './held-run.ts';
+import { runError } from './run-error.ts';
 
 export interface ApprovalOptions {
   readonly database: Database;
@@ -28,7 +28,7 @@ export async function awaitApproval(
   const { name, arguments: written } = call.function;
   const question = [...held, storableText(call.id), storableText(name), storableText(written)];
   const asked = await untilStored(() => database.prepared('ask-approval', askStatement, question), signal);
-  if (asked.rowCount === 0) throw new TalariaError('run_unknown', 'The run was taken from its worker.');
+  if (asked.rowCount === 0) throw runError('run_unknown', 'it was taken from its worker');
   using decisions = hints.follow('run', run.id);
   const patience = AbortSignal.any([signal, AbortSignal.timeout(timeoutSeconds * 1_000)]);
   for (;;) {
@@ -81,7 +81,7 @@ export async function decideApproval(
   const { rows } = await database.prepared<{ call_id: string }>('decide-approval', decideStatement, [
     run,
     principal.id,
-    agentsOf(principal),
+    callableAgents(principal),
     callId === undefined ? null : storableText(callId),
     decision,
   ]);
@@ -124,7 +124,7 @@ const settleStatement = `
 const decideStatement = `
   update approvals a set status = $5, decided_at = talaria_now(), decided_by = $2
   from runs r
-  where a.run_id = $1 and r.id = a.run_id and r.agent = a.agent and r.principal = $2
-    and ($3::text[] is null or r.agent = any($3)) and r.status = 'waiting_for_approval'
+  where a.run_id = $1 and r.id = a.run_id and r.agent = a.agent and ${ownedBy('$2', '$3', 'r')}
+    and r.status = 'waiting_for_approval'
     and a.status = 'pending' and ($4::text is null or a.call_id = $4)
   returning a.call_id`;

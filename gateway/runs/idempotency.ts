@@ -2,7 +2,8 @@ import { TalariaError } from '../../core/lib/errors.ts';
 import { mayCall, type Principal } from '../../core/route/principal.ts';
 import type { Hints } from '../db/hints.ts';
 import type { Database, SqlClient } from '../db/pool.ts';
-import { hasEnded, readRun, type StoredRun } from './read-run.ts';
+import { readRun, type StoredRun } from './read-run.ts';
+import { hasEnded } from './run-status.ts';
 
 /** The Idempotency-Key of a request with a hash over everything that the request says. */
 export interface Idempotency {
@@ -38,6 +39,25 @@ export async function findRepeated(
   if (row.hash !== hash) throw idempotencyConflict();
   if (!mayCall(principal, row.agent)) throw leftTheSet();
   return { agent: row.agent, run: row.run_id ?? undefined, session: row.session_id ?? undefined };
+}
+
+/** The run (UUID) that the key of a request has made, where it has a key. Throws as `findRepeated` does. */
+export async function findRepeatedRun(
+  database: Database,
+  principal: Principal,
+  idempotency: Idempotency | undefined,
+): Promise<string | undefined> {
+  return idempotency && (await findRepeated(database, principal, idempotency))?.run;
+}
+
+/** The run of a repeated request as it is now. Throws `run_not_found` when it was deleted since. */
+export async function readRepeated(database: Database, principal: Principal, run: string): Promise<StoredRun> {
+  const stored = await readRun(database, principal, run);
+  if (stored !== undefined) return stored;
+  throw new TalariaError(
+    'run_not_found',
+    'The run of this Idempotency-Key was deleted. Send the request with a new key to have it run anew.',
+  );
 }
 
 /**
@@ -87,8 +107,7 @@ export async function awaitRepeated(
   const patience = AbortSignal.any([clientSignal, AbortSignal.timeout(patienceMs)]);
   using ends = hints.follow('run', run);
   for (;;) {
-    const stored = await readRun(database, principal, run);
-    if (stored === undefined) throw new TalariaError('run_not_found', 'The run of this Idempotency-Key was deleted.');
+    const stored = await readRepeated(database, principal, run);
     if (hasEnded(stored)) return stored;
     clientSignal.throwIfAborted();
     if (patience.aborted) throw inProgress();
@@ -108,7 +127,7 @@ interface KeyRow {
 function leftTheSet(): TalariaError {
   return new TalariaError(
     'agent_forbidden',
-    'The first request with this Idempotency-Key ran as an Agent that this key may not call any more.',
+    'The first request with this Idempotency-Key ran as an Agent that this API key may not call any more. Send it with a new Idempotency-Key to have it routed anew.',
   );
 }
 

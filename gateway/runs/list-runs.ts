@@ -1,6 +1,8 @@
 import type { Principal } from '../../core/route/principal.ts';
+import { callableAgents, ownedBy } from '../db/owned-by.ts';
 import type { Database } from '../db/pool.ts';
-import { agentsOf, type RunRow, type RunStatus, runColumns, type StoredRun, toStoredRun } from './read-run.ts';
+import { type RunRow, runColumns, type StoredRun, toStoredRun } from './read-run.ts';
+import type { RunStatus } from './run-status.ts';
 
 export interface RunFilter {
   readonly agent?: string | undefined;
@@ -20,7 +22,7 @@ export async function listRuns(
 ): Promise<{ readonly runs: readonly StoredRun[]; readonly hasMore: boolean }> {
   const { rows } = await database.prepared<RunRow>('list-runs', listStatement, [
     principal.id,
-    agentsOf(principal),
+    callableAgents(principal),
     filter.agent ?? null,
     filter.status ?? null,
     filter.session ?? null,
@@ -32,10 +34,10 @@ export async function listRuns(
 
 const listStatement = `
   select ${runColumns} from runs
-  where principal = $1 and trigger = 'api' and ($2::text[] is null or agent = any($2))
+  where trigger = 'api' and ${ownedBy('$1', '$2')}
     and ($3::text is null or agent = $3) and ($4::text is null or status = $4)
     and ($5::uuid is null or session_id = $5)
     and ($6::uuid is null or (created_at, id) < (
-      select created_at, id from runs where id = $6 and principal = $1 and ($2::text[] is null or agent = any($2))))
+      select created_at, id from runs where id = $6 and ${ownedBy('$1', '$2')}))
   order by created_at desc, id desc
   limit $7`;

@@ -1,21 +1,11 @@
+import { madeAt } from '../../core/lib/id.ts';
 import type { Principal } from '../../core/route/principal.ts';
+import type { Resolution } from '../../core/route/resolve.ts';
 import type { Usage } from '../agent/models/port.ts';
+import { callableAgents, ownedBy } from '../db/owned-by.ts';
 import type { Database } from '../db/pool.ts';
 import { type Item, isItem } from '../sessions/items.ts';
-
-/** Every status of a run, in the order of its life; the last four are its ends. */
-export const runStatuses = [
-  'queued',
-  'running',
-  'waiting_for_approval',
-  'stopping',
-  'completed',
-  'failed',
-  'cancelled',
-  'unknown',
-] as const;
-
-export type RunStatus = (typeof runStatuses)[number];
+import type { RunStatus } from './run-status.ts';
 
 /** A run of the API as it is stored. Ids are UUIDs. */
 export interface StoredRun {
@@ -40,25 +30,38 @@ export interface StoredRun {
   readonly finishedAt: Date | undefined;
 }
 
-/** Whether a run in this status has ended. */
-export function hasEnded({ status }: Pick<StoredRun, 'status'>): boolean {
-  return status === 'completed' || status === 'failed' || status === 'cancelled' || status === 'unknown';
-}
-
 /** This principal's run, while its agent is one that the principal may call; undefined for every other. */
 export async function readRun(database: Database, principal: Principal, id: string): Promise<StoredRun | undefined> {
   const { rows } = await database.prepared<RunRow>(
     'read-run',
     `select ${runColumns} from runs
-     where id = $1 and principal = $2 and trigger = 'api' and ($3::text[] is null or agent = any($3))`,
-    [id, principal.id, agentsOf(principal)],
+     where id = $1 and trigger = 'api' and ${ownedBy('$2', '$3')}`,
+    [id, principal.id, callableAgents(principal)],
   );
   return rows[0] && toStoredRun(rows[0]);
 }
 
-/** The names that a principal may call, as a statement takes them: null for every one. */
-export function agentsOf({ agents }: Pick<Principal, 'agents'>): readonly string[] | null {
-  return agents === '*' ? null : agents;
+/** A run as it is right after it was queued. Ids are UUIDs, `session` '' where there is none. */
+export function queuedRun({
+  id,
+  resolution,
+  session,
+  response,
+  input,
+}: {
+  readonly id: string;
+  readonly resolution: Pick<Resolution, 'agentName' | 'route' | 'rule'>;
+  readonly session: string;
+  readonly response: string | undefined;
+  readonly input: readonly Item[];
+}): StoredRun {
+  const { agentName: agent, route = '', rule = '' } = resolution;
+  return {
+    ...{ id, agent, route, rule, session: session || undefined, response },
+    ...{ status: 'queued', attempt: 0, input, output: [], createdAt: new Date(madeAt(id)) },
+    ...{ finishReason: undefined, usage: undefined, model: undefined, cost: undefined, error: undefined },
+    ...{ startedAt: undefined, finishedAt: undefined },
+  };
 }
 
 /** The columns of `toStoredRun`, of `runs`. */

@@ -1,7 +1,8 @@
 import type { Principal } from '../../core/route/principal.ts';
 import type { Hints } from '../db/hints.ts';
+import { callableAgents, ownedBy } from '../db/owned-by.ts';
 import type { Database } from '../db/pool.ts';
-import { agentsOf } from './read-run.ts';
+import { openStatuses } from './run-status.ts';
 
 /** The reason of a run's signal when the run itself is to stop, as opposed to its worker. `message` is for its client. */
 export class RunStopped extends Error {
@@ -34,7 +35,7 @@ export async function requestStop(
     'run' in target ? target.run : null,
     'session' in target ? target.session : null,
     owner.id,
-    agentsOf(owner),
+    callableAgents(owner),
   ]);
   for (const { id, session_id: session } of rows) {
     hints.tell('run', id);
@@ -52,8 +53,8 @@ interface StoppedRow extends StoppedRun {
 const stopStatement = `
   with open as (
     select id, status from runs
-    where (id = $1 or session_id = $2) and principal = $3 and ($4::text[] is null or agent = any($4))
-      and trigger in ('api', 'chat') and status in ('queued', 'running', 'waiting_for_approval', 'stopping')
+    where (id = $1 or session_id = $2) and ${ownedBy('$3', '$4')}
+      and trigger in ('api', 'chat') and status in ${openStatuses}
     order by id for update
   ),
   stopped as (
@@ -65,9 +66,7 @@ const stopStatement = `
       error_message = coalesce(r.error_message, 'it was asked to stop')
     from open where r.id = open.id
     returning r.id, r.status, r.principal, r.session_id
-  ),
-  released as (
-    delete from idempotency_keys k using stopped s
-    where s.status = 'cancelled' and k.principal = s.principal and k.run_id = s.id
   )
-  select id, status, session_id from stopped`;
+  select id, status, session_id,
+    case when status = 'cancelled' then release_idempotency_key(principal, id) end as released
+  from stopped`;

@@ -1,6 +1,7 @@
-import { type ErrorCode, errorTable, TalariaError } from '../../core/lib/errors.ts';
+import { errorTable, TalariaError } from '../../core/lib/errors.ts';
 import type { TurnResult } from '../agent/turn.ts';
 import type { StoredRun } from './read-run.ts';
+import { runErrorOf } from './run-error.ts';
 
 /**
  * What a run that has ended gave, as when it was made. Throws the TalariaError that its first client got: its own code, or
@@ -19,14 +20,14 @@ export function resultOf(run: StoredRun): TurnResult {
       cost: run.cost,
     };
   }
-  const code = status === 'unknown' ? 'run_unknown' : status === 'cancelled' ? 'run_interrupted' : codeOf(error?.code);
-  const message = error?.message || 'The run did not end with an answer.';
-  throw new TalariaError(code, message, { effectStarted: true });
+  const { code, message } = runErrorOf(status, error) ?? withoutReason;
+  throw new TalariaError(status === 'cancelled' ? 'run_interrupted' : code, message, { effectStarted: true });
 }
 
-const forgotten = 'What this run said was deleted with its session.';
+const forgotten =
+  'What this run said was deleted with its session. Send the request with a new Idempotency-Key to have it answered anew.';
 
-/** A stored code may be one that only runs have. */
-function codeOf(stored: string | undefined): ErrorCode {
-  return stored !== undefined && Object.hasOwn(errorTable, stored) ? (stored as ErrorCode) : 'model_failed';
-}
+const withoutReason = {
+  code: 'model_failed',
+  message: `The run ended without an answer. ${errorTable.model_failed.cure}`,
+} as const;

@@ -1,16 +1,11 @@
 import type { Principal } from '../../core/route/principal.ts';
+import { callableAgents, ownedBy } from '../db/owned-by.ts';
 import type { Database } from '../db/pool.ts';
-import { agentsOf } from '../runs/read-run.ts';
-import { sessionBusy } from '../turns/refused.ts';
+import { isUniqueViolation } from '../db/unique-violation.ts';
+import { openStatuses } from '../runs/run-status.ts';
 import { lockSession, nameTaken, type SessionFields } from './make-session.ts';
-import {
-  ownedBy,
-  type SessionRow,
-  type StoredSession,
-  sessionColumns,
-  sessionNotFound,
-  toStoredSession,
-} from './read-session.ts';
+import { type SessionRow, type StoredSession, sessionColumns, toStoredSession } from './read-session.ts';
+import { sessionBusy, sessionNotFound } from './refusals.ts';
 
 /**
  * Renames this principal's session; what is absent stays, a name '' takes the name away. Throws `session_not_found`, or
@@ -22,22 +17,20 @@ export async function renameSession(
   id: string,
   { name, title }: SessionFields,
 ): Promise<StoredSession> {
-  const values = [id, principal.id, agentsOf(principal), name ?? null, title ?? null];
+  const values = [id, principal.id, callableAgents(principal), name ?? null, title ?? null];
   try {
     const { rows } = await database.query<SessionRow>(renameStatement, values);
     if (rows[0] === undefined) throw sessionNotFound();
     return toStoredSession(rows[0]);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === uniqueViolation) throw nameTaken(name ?? '');
+    if (isUniqueViolation(error)) throw nameTaken(name ?? '');
     throw error;
   }
 }
 
-const uniqueViolation = '23505';
-
 const renameStatement = `
   update sessions set name = coalesce($4, name), title = coalesce($5, title)
-  where id = $1 and ${ownedBy('$2', '$3')} returning ${sessionColumns}`;
+  where id = $1 and platform = 'api' and ${ownedBy('$2', '$3')} returning ${sessionColumns}`;
 
 /**
  * Deletes this principal's session with its items, its responses and everything that its runs were told and said. The runs
@@ -59,7 +52,7 @@ export async function deleteSession(database: Database, principal: Principal, id
 
 const openStatement = `
   select from runs where session_id = $1 and agent = $2
-    and status in ('queued', 'running', 'waiting_for_approval', 'stopping') limit 1`;
+    and status in ${openStatuses} limit 1`;
 
 const forgetStatement = `
   with forgotten as (

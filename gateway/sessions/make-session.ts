@@ -2,18 +2,12 @@ import { TalariaError } from '../../core/lib/errors.ts';
 import { newId } from '../../core/lib/id.ts';
 import type { Principal } from '../../core/route/principal.ts';
 import type { Resolution, ResolveQuery } from '../../core/route/resolve.ts';
+import { callableAgents, ownedBy } from '../db/owned-by.ts';
 import type { Database, SqlClient } from '../db/pool.ts';
 import { type Idempotency, takeKeyForSession } from '../runs/idempotency.ts';
-import { agentsOf } from '../runs/read-run.ts';
 import { seqOfItem } from './read-items.ts';
-import {
-  ownedBy,
-  type SessionRow,
-  type StoredSession,
-  sessionColumns,
-  sessionNotFound,
-  toStoredSession,
-} from './read-session.ts';
+import { type SessionRow, type StoredSession, sessionColumns, toStoredSession } from './read-session.ts';
+import { sessionNotFound } from './refusals.ts';
 
 /** What a client says of a session that is made. Absent: no name; no title, or that of the session it is forked from. */
 export interface SessionFields {
@@ -110,8 +104,8 @@ interface LockedSession {
 /** Locks this principal's session until the end of the transaction. Throws `session_not_found`. */
 export async function lockSession(client: SqlClient, principal: Principal, id: string): Promise<LockedSession> {
   const { rows } = await client.query<LockedSession>(
-    `select id, agent, last_seq from sessions where id = $1 and ${ownedBy('$2', '$3')} for update`,
-    [id, principal.id, agentsOf(principal)],
+    `select id, agent, last_seq from sessions where id = $1 and platform = 'api' and ${ownedBy('$2', '$3')} for update`,
+    [id, principal.id, callableAgents(principal)],
   );
   if (rows[0] === undefined) throw sessionNotFound();
   return rows[0];
@@ -119,8 +113,8 @@ export async function lockSession(client: SqlClient, principal: Principal, id: s
 
 async function agentOfSession(client: SqlClient, principal: Principal, id: string): Promise<string> {
   const { rows } = await client.query<{ agent: string }>(
-    `select agent from sessions where id = $1 and ${ownedBy('$2', '$3')}`,
-    [id, principal.id, agentsOf(principal)],
+    `select agent from sessions where id = $1 and platform = 'api' and ${ownedBy('$2', '$3')}`,
+    [id, principal.id, callableAgents(principal)],
   );
   if (rows[0] === undefined) throw sessionNotFound();
   return rows[0].agent;

@@ -1,5 +1,6 @@
 import type { AgentEntry } from '../../core/snapshot/schema.ts';
 import type { Database } from '../db/pool.ts';
+import { openStatuses } from '../runs/run-status.ts';
 
 const rowsAtOnce = 500;
 
@@ -46,7 +47,7 @@ const lockStatement = `
     where s.agent = kept.agent and s.last_active_at < ${cutOff}
       and not exists (
         select from runs r
-        where r.session_id = s.id and r.status in ('queued', 'running', 'waiting_for_approval', 'stopping'))
+        where r.session_id = s.id and r.status in ${openStatuses})
     order by s.last_active_at limit $3 for update skip locked
   ) unused
   limit $3`;
@@ -56,7 +57,7 @@ const sessionsStatement = `
     select id, agent from unnest($1::uuid[], $2::text[]) as locked (id, agent)
     where not exists (
       select from runs r
-      where r.session_id = locked.id and r.status in ('queued', 'running', 'waiting_for_approval', 'stopping'))
+      where r.session_id = locked.id and r.status in ${openStatuses})
   ),
   runs_gone as (
     delete from runs r using unused where r.session_id = unused.id and r.agent = unused.agent and r.job_uid is null

@@ -1,7 +1,6 @@
-import { TalariaError } from '../../core/lib/errors.ts';
 import type { Principal } from '../../core/route/principal.ts';
+import { callableAgents, ownedBy } from '../db/owned-by.ts';
 import type { SqlClient } from '../db/pool.ts';
-import { agentsOf } from '../runs/read-run.ts';
 
 /** A session of the API as it is stored. Ids are UUIDs. */
 export interface StoredSession {
@@ -31,8 +30,8 @@ export async function readSession(
   id: string,
 ): Promise<StoredSession | undefined> {
   const { rows } = await database.query<SessionRow>(
-    `select ${sessionColumns} from sessions where id = $1 and ${ownedBy('$2', '$3')}`,
-    [id, principal.id, agentsOf(principal)],
+    `select ${sessionColumns} from sessions where id = $1 and platform = 'api' and ${ownedBy('$2', '$3')}`,
+    [id, principal.id, callableAgents(principal)],
   );
   return rows[0] && toStoredSession(rows[0]);
 }
@@ -46,16 +45,11 @@ export async function listSessions(
 ): Promise<readonly StoredSession[]> {
   const { rows } = await database.query<SessionRow>(
     `select ${sessionColumns} from sessions
-     where ${ownedBy('$1', '$2')} and ($3 = '' or agent = $3) and ($4 = '' or name = $4) and ($5::uuid is null or id < $5)
+     where ${ownedBy('$1', '$2')} and platform = 'api' and ($3 = '' or agent = $3) and ($4 = '' or name = $4) and ($5::uuid is null or id < $5)
      order by id desc limit $6`,
-    [principal.id, agentsOf(principal), filter.agent, filter.name, after ?? null, limit],
+    [principal.id, callableAgents(principal), filter.agent, filter.name, after ?? null, limit],
   );
   return rows.map(toStoredSession);
-}
-
-/** The condition that a row of `sessions` is of the API and this principal's to see, with the parameters' places. */
-export function ownedBy(principal: string, agents: string): string {
-  return `principal = ${principal} and platform = 'api' and (${agents}::text[] is null or agent = any(${agents}))`;
 }
 
 /** The columns of `toStoredSession`, of `sessions`. */
@@ -83,12 +77,4 @@ export function toStoredSession(row: SessionRow): StoredSession {
     lastActiveAt: row.last_active_at,
     endedAt: row.ended_at ?? undefined,
   };
-}
-
-/** The refusal of a session that is unknown, another principal's, or of an agent that the principal may not call. */
-export function sessionNotFound(): TalariaError {
-  return new TalariaError(
-    'session_not_found',
-    'No such session for this key. List its sessions with GET /v1/sessions, or start a new one.',
-  );
 }

@@ -3,10 +3,11 @@ import { type Resolution, resolve } from '../../core/route/resolve.ts';
 import type { Database } from '../db/pool.ts';
 import { idempotencyConflict } from '../runs/idempotency.ts';
 import { type FoundSession, findSession, readSessionRef, type SessionRef } from '../sessions/find.ts';
+import { sessionBusy } from '../sessions/refusals.ts';
 import { resolveSticky } from '../sessions/sticky.ts';
 import type { WorkerLease } from '../worker/lease.ts';
-import { type BegunTurn, beginTurn, findInterrupted, type SessionTarget, type TurnToBegin } from './begin-turn.ts';
-import { refusedAsError, sessionBusy } from './refused.ts';
+import { type BegunTurn, beginRun, findInterrupted, type SessionTarget, type TurnToBegin } from './begin-turn.ts';
+import { refusedAsError } from './refused.ts';
 import type { StoredTurnsOptions, TurnRequest } from './turn-request.ts';
 
 /** What a run is begun with. */
@@ -38,7 +39,7 @@ export type Begun =
 export async function beginOnOwner(options: StoredTurnsOptions, request: TurnRequest, start: Start): Promise<Begun> {
   if (request.session.kind === 'header') return await beginNamed(options, request, start, request.session.value);
   const resolution = await resolveTurn(options.database, request, undefined);
-  await request.admit(resolution.agent);
+  await request.acquire(resolution.agent);
   const begun = await beginOrAbandon(options, turnToBegin(request, start, resolution, targetOf(request)));
   const settled = settle(begun, resolution);
   if (settled !== undefined) return settled;
@@ -61,7 +62,7 @@ async function beginNamed(
   let owner = owners.get(principal.id, name) ?? (await lookUpFirst(database, request, ref));
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
     const resolution = await resolveTurn(database, request, owner);
-    await request.admit(resolution.agent);
+    await request.acquire(resolution.agent);
     const target = owner ? targetOfOwned(owner, ref) : targetOfRef(ref);
     const begun = await beginOrAbandon(options, turnToBegin(request, start, resolution, target));
     if (begun.kind === 'missing') {
@@ -132,7 +133,7 @@ function targetOfRef(ref: SessionRef): SessionTarget {
 async function beginOrAbandon(options: StoredTurnsOptions, turn: TurnToBegin): Promise<BegunTurn> {
   const { database, finisher } = options;
   try {
-    const begun = await beginTurn(database, turn);
+    const begun = await beginRun(database, turn);
     const { sessions } = turn.resolution.agent;
     if (begun.kind === 'queued' && sessions.concurrency === 'Interrupt') await tellInterrupted(options, begun.session);
     return begun;

@@ -1,8 +1,7 @@
-import type { Envelope } from '../../core/route/envelope.ts';
 import type { Principal } from '../../core/route/principal.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
-import type { AgentEntry } from '../../core/snapshot/schema.ts';
 import type { Database } from '../db/pool.ts';
+import { chatUser } from '../sessions/chat-user.ts';
 import { storable } from '../sessions/storable.ts';
 import type { TurnContent, TurnRequest } from './turn-request.ts';
 
@@ -44,11 +43,11 @@ export type BegunTurn =
 const mostWaiting = 16;
 
 /** Locks the session, makes it where it may be made, and starts or queues the run, in one round trip. */
-export async function beginTurn(database: Database, turn: TurnToBegin): Promise<BegunTurn> {
+export async function beginRun(database: Database, turn: TurnToBegin): Promise<BegunTurn> {
   const { request, resolution, session } = turn;
   const { agent } = resolution;
   const { envelope, principal } = request.query;
-  const isChat = request.trigger === 'chat';
+  const isChat = request.session.kind === 'chat';
   const { rows } = await database.prepared<BeginRow>('begin_run', beginStatement, [
     session.kind,
     session.kind === 'id' ? session.id : null,
@@ -60,7 +59,7 @@ export async function beginTurn(database: Database, turn: TurnToBegin): Promise<
     request.table.sequence,
     resolution.route ?? '',
     resolution.rule ?? '',
-    request.trigger ?? 'api',
+    isChat ? 'chat' : 'api',
     isChat ? '' : principal.id,
     isChat ? envelope.platform : 'api',
     envelope.account,
@@ -86,14 +85,8 @@ export async function beginTurn(database: Database, turn: TurnToBegin): Promise<
   return toBegun(rows[0]);
 }
 
-/** The user part of a chat's session: `User` scopes give each one of their own. A rule's scope comes before the Agent's. */
-export function chatUser(envelope: Envelope, { agent, sessionScope }: Resolution): string {
-  const { chatType, threadId, userId } = envelope;
-  return (sessionScope ?? scopeOf(agent, chatType, threadId)) === 'User' ? userId : '';
-}
-
 /** Starts a queued run when it is its turn; gives the history then, `queued` before, `gone` when it was cancelled. */
-export async function continueTurn(
+export async function continueRun(
   database: Database,
   run: string,
   worker: string,
@@ -131,11 +124,6 @@ function storedInput({ request, worker }: TurnToBegin): object {
   const { limits } = query.principal;
   const stored: StoredContent = { items: input, context, instructions, tools, parameters, deliver, limits };
   return storable(stored) as StoredContent;
-}
-
-function scopeOf({ sessions }: AgentEntry, chatType: string, threadId: string): 'User' | 'Chat' {
-  if (threadId !== '') return sessions.threadScope;
-  return chatType === 'direct' ? 'User' : sessions.groupScope;
 }
 
 /** `runs.input` of a run in the background. */

@@ -3,13 +3,13 @@ import type { Resolution } from '../../core/route/resolve.ts';
 import type { OnUsage } from '../agent/count-usage.ts';
 import type { OnTurnEvent } from '../agent/steps.ts';
 import type { TurnResult } from '../agent/turn.ts';
-import { type OutboxRow, requestOutboxRows } from '../delivery/outbox.ts';
 import { RunStopped } from '../runs/request-stop.ts';
-import { finalText, type Item, toMessages } from '../sessions/items.ts';
+import { runError } from '../runs/run-error.ts';
+import { toMessages } from '../sessions/items.ts';
 import type { WorkerLease } from '../worker/lease.ts';
 import type { EnteredTurn } from './active-turns.ts';
-import type { TurnEnding } from './finish-turn.ts';
-import { answerOpenCalls, boundHistory, orphanResults } from './history.ts';
+import { conversation } from './history.ts';
+import { completedOutcome, endingOf } from './outcome.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { withoutAnswer } from './retry.ts';
 import type { StoredTurnsOptions, TurnRequest } from './turn-request.ts';
@@ -59,7 +59,7 @@ export async function completeTurn(
       resolution,
       table: request.table,
       run,
-      messages: toMessages(conversation({ ...turn, ...retried }, request)),
+      messages: toMessages(conversation(retried?.history ?? turn.history, agent, request)),
       instructions: request.instructions,
       tools: request.tools,
       parameters: request.parameters,
@@ -68,15 +68,8 @@ export async function completeTurn(
       onEvent: progress.onEvent,
       onUsage,
     });
-    const outbox = outboxOf({ id: run, agent: agent.name }, request, result, options.now());
-    const ending = {
-      run,
-      worker: lease.id,
-      status: 'completed',
-      ...result,
-      outbox,
-      replaces: retried?.answer,
-    } as const;
+    const outcome = completedOutcome({ id: run, agent: agent.name }, request, result, options.now());
+    const ending = { run, worker: lease.id, ...outcome, replaces: retried?.answer };
     if (!(await options.finisher.finish(ending))) throw runLost();
     return result;
   } catch (error) {
@@ -87,41 +80,8 @@ export async function completeTurn(
   }
 }
 
-/** Everything that the model sees but instructions. Throws `invalid_request` for a result that answers no call. */
-export function conversation(
-  { resolution, history }: Pick<RunningTurn, 'resolution' | 'history'>,
-  { input, context }: Pick<TurnRequest, 'input' | 'context'>,
-): readonly Item[] {
-  return coherent([...(context ?? boundHistory(history, resolution.agent)), ...input]);
-}
-
-/** These items, each call with a result. Throws `invalid_request` for a result that answers no call. */
-export function coherent(items: readonly Item[]): readonly Item[] {
-  const orphan = orphanResults(items)[0];
-  if (orphan !== undefined) {
-    const message = `There is no open call ${JSON.stringify(orphan.slice(0, 100))} in this conversation. Send results of its own calls only.`;
-    throw new TalariaError('invalid_request', message, { param: 'call_id' });
-  }
-  return answerOpenCalls(items);
-}
-
-/** What a completed run sends. */
-export function outboxOf(
-  run: { readonly id: string; readonly agent: string },
-  { deliver = [] }: Pick<TurnRequest, 'deliver'>,
-  { output }: Pick<TurnResult, 'output'>,
-  now: number,
-): readonly OutboxRow[] {
-  return deliver.length === 0 ? [] : requestOutboxRows(run, deliver, finalText(output), now);
-}
-
-/** The run was taken from its worker. */
-export function runLost(): TalariaError {
-  return new TalariaError(
-    'run_unknown',
-    'The gateway lost its hold on this run, so its outcome is unknown. Look at the session before repeating the turn.',
-    { effectStarted: true },
-  );
+function runLost(): TalariaError {
+  return runError('run_unknown', 'the gateway lost its hold on it');
 }
 
 /** Ends the run and gives the error for its client. */
@@ -135,25 +95,13 @@ async function endWithoutAnswer(
   const code = error instanceof TalariaError ? error.code : 'internal_error';
   // A finish that could not be written yet goes on by itself, and one of a run that is lost has nothing to write.
   if (code === 'run_unknown' || code === 'state_unavailable') return error;
-  await finisher.finish({ run, worker: lease.id, ...endingOf(error, progress) }).catch(() => undefined);
-  return error instanceof RunStopped ? interrupted(error) : error;
+  const outcome = error instanceof Error && error.name === 'AbortError' ? clientGone : endingOf(error, progress);
+  await finisher.finish({ run, worker: lease.id, ...outcome }).catch(() => undefined);
+  return error instanceof RunStopped ? runError('run_interrupted', error.message) : error;
 }
 
-type Ending = TurnEnding extends infer E ? (E extends TurnEnding ? Omit<E, 'run' | 'worker'> : never) : never;
-
-function endingOf(error: unknown, progress: Progress): Ending {
-  if (error instanceof RunStopped) {
-    const output = progress.interrupted();
-    return { status: 'cancelled', errorCode: 'run_interrupted', errorMessage: error.message, output };
-  }
-  if (error instanceof Error && error.name === 'AbortError') {
-    return { status: 'cancelled', errorCode: 'run_interrupted', errorMessage: 'the client went away' };
-  }
-  const known = error instanceof TalariaError ? error : undefined;
-  return { status: 'failed', errorCode: known?.code ?? 'internal_error', errorMessage: known?.message ?? '' };
-}
-
-function interrupted({ message }: RunStopped): TalariaError {
-  const told = `The turn did not end: ${message}. What had come of its answer is kept with the run.`;
-  return new TalariaError('run_interrupted', told, { effectStarted: true });
-}
+const clientGone = {
+  status: 'cancelled',
+  errorCode: 'run_interrupted',
+  errorMessage: 'the client went away',
+} as const;

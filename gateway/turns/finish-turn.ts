@@ -2,41 +2,18 @@ import { TalariaError } from '../../core/lib/errors.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import { sleep } from '../../core/lib/sleep.ts';
 import { untilStored } from '../../core/lib/until-stored.ts';
-import type { Cost } from '../agent/cost.ts';
-import type { Usage } from '../agent/models/port.ts';
 import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
-import type { OutboxRow } from '../delivery/outbox.ts';
-import type { Item } from '../sessions/items.ts';
 import { storable, storableText } from '../sessions/storable.ts';
+import type { TurnOutcome } from './outcome.ts';
 
-/** How a turn ended. What has an output becomes part of its session's history. */
-export type TurnEnding = {
+/** How the turn of a run ended. */
+export type TurnEnding = TurnOutcome & {
   readonly run: string;
   readonly worker: string;
   /** Default: 1, the only one of a turn of an open request. */
   readonly attempt?: number;
-} & (
-  | {
-      readonly status: 'completed';
-      readonly output: readonly Item[];
-      readonly finishReason: string;
-      readonly usage: Usage;
-      readonly model: string;
-      readonly cost?: Cost | undefined;
-      /** What the run sends. */
-      readonly outbox?: readonly OutboxRow[] | undefined;
-      /** Ids of items of the session whose place the output takes. */
-      readonly replaces?: readonly string[] | undefined;
-    }
-  | {
-      readonly status: 'failed' | 'cancelled';
-      readonly errorCode: string;
-      readonly errorMessage: string;
-      /** What it had said and done, when that is to be kept. */
-      readonly output?: readonly Item[];
-    }
-);
+};
 
 /** Writes the endings of turns, whatever the database does meanwhile. */
 export interface TurnFinisher {

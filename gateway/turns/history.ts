@@ -1,3 +1,4 @@
+import { TalariaError } from '../../core/lib/errors.ts';
 import type { AgentEntry } from '../../core/snapshot/schema.ts';
 import { functionCallOutput, type Item, isItem } from '../sessions/items.ts';
 
@@ -9,6 +10,25 @@ export function boundHistory(stored: readonly unknown[], { sessions }: AgentEntr
   const items = stored.filter(isItem);
   const newest = items.slice(Math.max(0, items.length - sessions.maxHistoryMessages));
   return withoutOrphans(withinTokens(newest, sessions.maxHistoryTokens));
+}
+
+/** Everything that the model sees but instructions. Throws `invalid_request` for a result that answers no call. */
+export function conversation(
+  history: readonly unknown[],
+  agent: AgentEntry,
+  { input, context }: { readonly input: readonly Item[]; readonly context?: readonly Item[] | undefined },
+): readonly Item[] {
+  return coherent([...(context ?? boundHistory(history, agent)), ...input]);
+}
+
+/** These items, each call with a result. Throws `invalid_request` for a result that answers no call. */
+export function coherent(items: readonly Item[]): readonly Item[] {
+  const orphan = orphanResults(items)[0];
+  if (orphan !== undefined) {
+    const message = `There is no open call ${JSON.stringify(orphan.slice(0, 100))} in this conversation. Send results of its own calls only.`;
+    throw new TalariaError('invalid_request', message, { param: 'call_id' });
+  }
+  return answerOpenCalls(items);
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Principal } from '../../core/route/principal.ts';
 import type { TurnResult } from '../agent/turn.ts';
 import type { Limits } from '../limits/limits.ts';
 import { countTokens } from '../limits/permit.ts';
-import { type AdmitTurn, createRequestPermit } from '../limits/request-permit.ts';
+import { type AcquirePermit, createRequestPermit } from '../limits/request-permit.ts';
 import type { Following } from './complete-turn.ts';
 
 /** A turn whose completion ends its hold on the limits of its agent and key, and must be called. */
@@ -18,11 +18,11 @@ export type LimitedTurn<T> = T & {
 export async function beginWithinLimits<T>(
   limits: Limits,
   principal: Principal,
-  begin: (admit: AdmitTurn) => Promise<T & Completes>,
+  begin: (acquire: AcquirePermit) => Promise<T & Completes>,
 ): Promise<LimitedTurn<T & Completes>> {
   const permit = createRequestPermit(limits, principal);
   try {
-    const turn = await begin(permit.admit);
+    const turn = await begin(permit.acquire);
     // Most turns; there is nothing to count and nothing to give back.
     if (!permit.isBounded()) return { ...turn, limitHeaders: permit.headers() };
     return {
@@ -46,11 +46,11 @@ export async function beginWithinLimits<T>(
 export async function submitWithinLimits<T>(
   limits: Limits,
   principal: Principal,
-  submit: (admit: AdmitTurn) => Promise<T>,
+  submit: (acquire: AcquirePermit) => Promise<T>,
 ): Promise<T & { readonly limitHeaders: Readonly<Record<string, string>> }> {
   const permit = createRequestPermit(limits, principal, 'request');
   try {
-    const submitted = await submit(permit.admit);
+    const submitted = await submit(permit.acquire);
     permit.release();
     return { ...submitted, limitHeaders: permit.headers() };
   } catch (error) {

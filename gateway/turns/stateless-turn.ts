@@ -5,7 +5,7 @@ import type { ChatMessage, FunctionTool, TurnParameters } from '../agent/models/
 import type { RunTurn, TurnResult } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
-import type { AdmitTurn } from '../limits/request-permit.ts';
+import type { AcquirePermit } from '../limits/request-permit.ts';
 import { resolveSticky } from '../sessions/sticky.ts';
 import type { Following } from './complete-turn.ts';
 import { refusedAsError } from './refused.ts';
@@ -22,7 +22,7 @@ export interface StatelessRequest {
   readonly parameters: TurnParameters;
   /** Aborts when the client goes away, which ends the turn. */
   readonly clientSignal: AbortSignal;
-  readonly admit: AdmitTurn;
+  readonly acquire: AcquirePermit;
 }
 
 export interface StatelessTurn {
@@ -46,9 +46,9 @@ export interface StatelessTurnsOptions {
 /** Makes StatelessTurns. */
 export function createStatelessTurns(options: StatelessTurnsOptions): StatelessTurns {
   return {
-    begin: async ({ table, query, messages, instructions, tools, parameters, clientSignal, admit }) => {
+    begin: async ({ table, query, messages, instructions, tools, parameters, clientSignal, acquire }) => {
       const resolution = refusedAsError(await resolveTurn(options, table, query));
-      await admit(resolution.agent);
+      await acquire(resolution.agent);
       return {
         resolution,
         complete: (following) =>

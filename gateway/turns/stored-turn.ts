@@ -3,7 +3,8 @@ import { newId } from '../../core/lib/id.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
 import type { TurnResult } from '../agent/turn.ts';
 import { beginOnOwner } from './begin-on-owner.ts';
-import { coherent, completeTurn, type Following } from './complete-turn.ts';
+import { completeTurn, type Following } from './complete-turn.ts';
+import { coherent } from './history.ts';
 import type { StoredTurnsOptions, TurnRequest } from './turn-request.ts';
 import { waitForTurn } from './wait-for-turn.ts';
 

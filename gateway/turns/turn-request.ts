@@ -5,7 +5,7 @@ import type { Table } from '../config/table.ts';
 import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
 import type { RequestedTarget } from '../delivery/outbox.ts';
-import type { AdmitTurn } from '../limits/request-permit.ts';
+import type { AcquirePermit } from '../limits/request-permit.ts';
 import type { Idempotency } from '../runs/idempotency.ts';
 import type { Item } from '../sessions/items.ts';
 import type { SessionOwners } from '../sessions/owners.ts';
@@ -39,7 +39,7 @@ export type SessionChoice =
   | { readonly kind: 'at'; readonly id: string; readonly seq: number }
   /** A session without a name, made now. */
   | { readonly kind: 'new' }
-  /** The one of the envelope's chat, with the user where the scope is `User`. */
+  /** The one of the envelope's chat, with the user where the scope is `User`: the run is one of the chat platform. */
   | { readonly kind: 'chat' };
 
 /** Everything about a turn but how it is answered. It can be stored, so that a worker in the background takes it. */
@@ -63,9 +63,7 @@ export interface TurnRequest extends TurnContent {
   readonly query: ResolveQuery;
   readonly session: SessionChoice;
   /** Keeps the limits of agent and key, as soon as the agent is known. */
-  readonly admit: AdmitTurn;
-  /** Default: `api`. */
-  readonly trigger?: 'api' | 'chat' | undefined;
+  readonly acquire: AcquirePermit;
   /** Answers the last user message of the session again, in the place of its last answer; then there is no input. */
   readonly retry?: boolean | undefined;
   /** Makes a repeated request give what the first one did. */

@@ -1,8 +1,8 @@
 import { TalariaError } from '../../core/lib/errors.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
+import { sessionBusy } from '../sessions/refusals.ts';
 import type { WorkerLease } from '../worker/lease.ts';
-import { continueTurn } from './begin-turn.ts';
-import { sessionBusy } from './refused.ts';
+import { continueRun } from './begin-turn.ts';
 import type { StoredTurnsOptions } from './turn-request.ts';
 
 /** A run that waits in the queue of its session. */
@@ -31,7 +31,7 @@ export async function waitForTurn(
   let isGone = false;
   try {
     while (!signal.aborted && !isGone) {
-      const outcome = await continueTurn(options.database, run, lease.id, sessions.maxHistoryMessages);
+      const outcome = await continueRun(options.database, run, lease.id, sessions.maxHistoryMessages);
       if (outcome !== 'queued' && outcome !== 'gone') return outcome;
       isGone = outcome === 'gone';
       if (!isGone) await others.next(signal);
@@ -45,7 +45,11 @@ export async function waitForTurn(
   throw whyItGaveUp(clientSignal, lease);
 }
 
-const gaveUp = { status: 'cancelled', errorCode: 'session_busy', errorMessage: 'it waited in vain' } as const;
+const gaveUp = {
+  status: 'cancelled',
+  errorCode: 'session_busy',
+  errorMessage: 'it waited in vain for its session',
+} as const;
 
 function whyItGaveUp(clientSignal: AbortSignal, lease: WorkerLease): unknown {
   if (clientSignal.aborted) return clientSignal.reason;

@@ -1,6 +1,6 @@
 import type { Database } from '../db/pool.ts';
+import type { HeldRun } from '../runs/held-run.ts';
 import { storableText } from '../sessions/storable.ts';
-import type { HeldRun } from './record-effects.ts';
 
 /** Why and when a run is queued again. */
 export interface QueueAgain {

@@ -1,5 +1,6 @@
 import type { Logger } from '../../core/lib/log.ts';
 import type { Database } from '../db/pool.ts';
+import { activeStatuses } from '../runs/run-status.ts';
 
 /** How often a run may lose its worker before it is given up: it may be what kills the workers. */
 const maxLostAttempts = 10;
@@ -32,7 +33,7 @@ const reapStatement = `
   with ownerless as (
     select r.id, r.status, r.foreground, r.effects_started, r.attempt, r.stop_by
     from runs r
-    where (r.status in ('running', 'waiting_for_approval', 'stopping') or (r.status = 'queued' and r.foreground))
+    where (r.status in ${activeStatuses} or (r.status = 'queued' and r.foreground))
       and not exists (select from workers w where w.id = r.worker and w.lease_until > talaria_now())
       and ($2::uuid[] is null or r.worker = any($2))
     order by r.id limit 500 for update of r skip locked
@@ -66,11 +67,6 @@ const reapStatement = `
     where r.id = o.id
     returning r.id, r.job_uid, r.status, r.session_id, r.principal, r.started_at
   ),
-  -- What never began may be asked for again under its Idempotency-Key.
-  released as (
-    delete from idempotency_keys k using ended e
-    where k.principal = e.principal and k.run_id = e.id and e.started_at is null
-  ),
   failures as (
     select job_uid, count(*) filter (where status = 'unknown') as failed
     from (select job_uid, status from ended union all select job_uid, 'queued' from resumed) changed
@@ -86,4 +82,6 @@ const reapStatement = `
     from failures f join held_jobs h on h.uid = f.job_uid where j.uid = h.uid
   )
   select array(select distinct session_id from ended where session_id is not null) as freed,
+    -- What never began may be asked for again under its Idempotency-Key.
+    (select count(release_idempotency_key(principal, id)) from ended where started_at is null) as released,
     (select count(*) from resumed) as resumed, (select count(*) from ended where status = 'unknown') as unknown`;

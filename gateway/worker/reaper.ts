@@ -3,6 +3,7 @@ import type { Logger } from '../../core/lib/log.ts';
 import { quietly } from '../../core/lib/quietly.ts';
 import { sleep } from '../../core/lib/sleep.ts';
 import type { Database } from '../db/pool.ts';
+import { openStatuses } from '../runs/run-status.ts';
 import type { LeaseKeeper } from './lease.ts';
 import { reapRuns } from './reap.ts';
 
@@ -56,4 +57,4 @@ const forgetWorkersStatement = `
   where lease_until < talaria_now() - interval '1 minute'
     and not exists (
       select from runs r
-      where r.worker = w.id and r.status in ('queued', 'running', 'waiting_for_approval', 'stopping'))`;
+      where r.worker = w.id and r.status in ${openStatuses})`;

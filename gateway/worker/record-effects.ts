@@ -1,11 +1,6 @@
 import { createBatcher } from '../../core/lib/batcher.ts';
 import type { Database } from '../db/pool.ts';
-/** Who holds a run; fences every write. */
-export interface HeldRun {
-  readonly id: string;
-  readonly worker: string;
-  readonly attempt: number;
-}
+import type { HeldRun } from '../runs/held-run.ts';
 
 /**
  * Records that a model is about to be called for a run, and makes the session of an isolated one. False: the run was taken

@@ -1,4 +1,5 @@
 import type { Database } from '../db/pool.ts';
+import { activeStatuses } from '../runs/run-status.ts';
 
 /**
  * Looks at the background runs that the database gives to this worker. `stopping`: those that are to stop. A run that the
@@ -23,11 +24,11 @@ export async function watchRuns(
 const statement = `
   with held as (
     select id, status, id <> all($2::uuid[]) as orphan from runs
-    where worker = $1 and not foreground and status in ('running', 'waiting_for_approval', 'stopping')
+    where worker = $1 and not foreground and status in ${activeStatuses}
   ),
   given_back as (
     update runs r set worker = null from held
     where r.id = held.id and held.orphan and r.worker = $1
-      and r.status in ('running', 'waiting_for_approval', 'stopping')
+      and r.status in ${activeStatuses}
   )
   select id, status, orphan from held`;

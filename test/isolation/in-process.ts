@@ -175,7 +175,7 @@ async function answer(options: Sent): Promise<Outcome | { readonly accepted: Wai
     }
     const { messages, tools, parameters } = body;
     const clientSignal = never;
-    const turn = await stateless.begin({ table, query, messages, tools, parameters, clientSignal, admit: admitAll });
+    const turn = await stateless.begin({ table, query, messages, tools, parameters, clientSignal, acquire: admitAll });
     const { output } = await turn.complete();
     return { kind: 'answered', agent: turn.resolution.agentName, answer: JSON.parse(spokenText(output)) };
   } catch (error) {

@@ -28,7 +28,7 @@ export async function takeRun(runTurn: RunTurn, table: Table, { name, uid, text 
         throw new Error('nothing is waited for');
       },
     },
-    limits: { tryAdmit: async () => freePermit } as unknown as Limits,
+    limits: { tryAcquire: async () => freePermit } as unknown as Limits,
     finisher: {
       finish: async (end) => {
         ending = end;

@@ -106,4 +106,3 @@ create unique index runs_occurrence on runs (job_uid, occurrence) where job_uid 
 create index runs_queued on runs (start_after) where status = 'queued' and not foreground;
 create index runs_active_by_worker on runs (worker) where status in ('running', 'waiting_for_approval', 'stopping');
 create index runs_by_job on runs (job_uid, created_at desc) where job_uid is not null;
-create index runs_by_agent on runs (agent, created_at desc);

@@ -9,7 +9,7 @@ import { modelName } from '../../config/listing.ts';
 import type { Hints } from '../../db/hints.ts';
 import type { Database } from '../../db/pool.ts';
 import type { Limits } from '../../limits/limits.ts';
-import type { AdmitTurn } from '../../limits/request-permit.ts';
+import type { AcquirePermit } from '../../limits/request-permit.ts';
 import { awaitRepeated, findRepeated, type Idempotency } from '../../runs/idempotency.ts';
 import { resultOf } from '../../runs/run-result.ts';
 import { toItems } from '../../sessions/items.ts';
@@ -99,22 +99,22 @@ async function openTurn(options: ChatCompletionsOptions, parsed: Parsed): Promis
     const repeated = await findRepeated(options.database, principal, idempotency);
     if (repeated?.run !== undefined) return await repeat(options, parsed, repeated.run);
   }
-  return await beginWithinLimits(options.limits, principal, (admit) => beginTurn(options, parsed, admit));
+  return await beginWithinLimits(options.limits, principal, (acquire) => beginTurn(options, parsed, acquire));
 }
 
-async function beginTurn(options: ChatCompletionsOptions, parsed: Parsed, admit: AdmitTurn): Promise<OpenTurn> {
+async function beginTurn(options: ChatCompletionsOptions, parsed: Parsed, acquire: AcquirePermit): Promise<OpenTurn> {
   const { headers, body, idempotency, clientSignal } = parsed;
   const { table } = admissionOf(parsed.request);
   const query = queryOf(options, parsed);
   const { messages, tools, parameters } = body;
   const deliver = readDeliver(admissionOf(parsed.request).principal, body.deliver);
   if (headers.sessionId === '' && idempotency === undefined && deliver.length === 0) {
-    return await options.stateless.begin({ table, query, messages, tools, parameters, clientSignal, admit });
+    return await options.stateless.begin({ table, query, messages, tools, parameters, clientSignal, acquire });
   }
   const session: SessionChoice =
     headers.sessionId === '' ? { kind: 'none' } : { kind: 'header', value: headers.sessionId };
   const input = (session.kind === 'none' ? messages : lastTurn(messages)).flatMap(toItems);
-  const asked = { table, query, session, input, tools, parameters, deliver, idempotency, admit };
+  const asked = { table, query, session, input, tools, parameters, deliver, idempotency, acquire };
   const turn = await options.stored.begin(asked, clientSignal);
   if (turn.kind === 'repeated') return await repeat(options, parsed, turn.run);
   return turn;

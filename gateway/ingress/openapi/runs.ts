@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { hasEnded, runStatuses } from '../../runs/read-run.ts';
+import { hasEnded, runStatuses } from '../../runs/run-status.ts';
 import { approvalBodySchema, runBodySchema, runListSchema } from '../runs/run-body.ts';
 import { bounds, routing } from './failures.ts';
 import { itemSchema, usageSchema } from './items.ts';

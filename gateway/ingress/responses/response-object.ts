@@ -3,7 +3,9 @@ import type { Usage } from '../../agent/models/port.ts';
 import type { TurnResult } from '../../agent/turn.ts';
 import { modelName } from '../../config/listing.ts';
 import type { StoredRun } from '../../runs/read-run.ts';
+import { runErrorOf } from '../../runs/run-error.ts';
 import type { Item, ItemPart } from '../../sessions/items.ts';
+import { unixSeconds, usageObject } from '../api-object.ts';
 import type { EchoedFields } from './response-echo.ts';
 
 /** What is the same in every state of one response. Ids are UUIDs. */
@@ -39,8 +41,8 @@ export function responseObject(frame: ResponseFrame, state: ResponseState): obje
   return {
     id: toWire('resp', frame.id),
     object: 'response',
-    created_at: seconds(frame.createdAt),
-    completed_at: status === 'completed' && completedAt !== undefined ? seconds(completedAt) : null,
+    created_at: unixSeconds(frame.createdAt),
+    completed_at: status === 'completed' && completedAt !== undefined ? unixSeconds(completedAt) : null,
     status,
     incomplete_details: incomplete === undefined ? null : { reason: incomplete },
     model: modelName(frame.agent),
@@ -79,8 +81,7 @@ export function stateOfRun(run: StoredRun): ResponseState {
     const result = { output, usage: usage ?? noUsage, model: model ?? '', finishReason: run.finishReason ?? 'stop' };
     return endedState(result, run.finishedAt?.getTime());
   }
-  const error = status === 'unknown' ? { code: 'run_unknown', message: lost, ...run.error } : run.error;
-  return { status: statuses[status], output, error };
+  return { status: statuses[status], output, error: runErrorOf(status, run.error) };
 }
 
 function partObject(part: ItemPart): object {
@@ -89,7 +90,6 @@ function partObject(part: ItemPart): object {
 }
 
 const noUsage: Usage = { inputTokens: 0, outputTokens: 0 };
-const lost = 'The gateway that ran it went away, so its outcome is unknown.';
 
 const incompleteReasons: Readonly<Record<string, string | undefined>> = {
   length: 'max_output_tokens',
@@ -105,17 +105,3 @@ const statuses = {
   cancelled: 'cancelled',
   unknown: 'failed',
 } as const satisfies Record<Exclude<StoredRun['status'], 'completed'>, ResponseStatus>;
-
-function usageObject({ inputTokens, outputTokens, cachedTokens = 0, reasoningTokens = 0 }: Usage): object {
-  return {
-    input_tokens: inputTokens,
-    input_tokens_details: { cached_tokens: cachedTokens },
-    output_tokens: outputTokens,
-    output_tokens_details: { reasoning_tokens: reasoningTokens },
-    total_tokens: inputTokens + outputTokens,
-  };
-}
-
-function seconds(milliseconds: number): number {
-  return Math.floor(milliseconds / 1_000);
-}

@@ -11,7 +11,7 @@ import type { SessionChoice } from '../../turns/turn-request.ts';
 import type { ResponseRequest } from './response-body.ts';
 
 /** Where a response goes on from. */
-export interface Origin {
+export interface ResponseOrigin {
   /** Bound to the agent of the chain, where there is one. */
   readonly query: ResolveQuery;
   readonly session: SessionChoice;
@@ -31,7 +31,7 @@ export interface OriginOptions {
  * `session_not_found`, `session_busy` for a response that is still at work, and `invalid_request` for one that kept nothing
  * and for fields that contradict each other.
  */
-export async function findOrigin(database: Database, table: Table, options: OriginOptions): Promise<Origin> {
+export async function findOrigin(database: Database, table: Table, options: OriginOptions): Promise<ResponseOrigin> {
   const { query, body, sessionHeader } = options;
   refuseContradictions(options);
   if (body.previous !== undefined) return await afterResponse(database, table, options, body.previous);
@@ -48,7 +48,7 @@ async function afterResponse(
   table: Table,
   { query, body }: OriginOptions,
   name: string,
-): Promise<Origin> {
+): Promise<ResponseOrigin> {
   const id = fromWire('resp', name);
   const found = id === undefined ? undefined : await findChained(database, query.principal, id);
   if (found === undefined) {

@@ -1,16 +1,16 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../../core/lib/clock.ts';
 import { fromWire, newId } from '../../../core/lib/id.ts';
-import { textOf } from '../../agent/models/port.ts';
 import type { TurnResult } from '../../agent/turn.ts';
 import type { Hints } from '../../db/hints.ts';
 import type { Database } from '../../db/pool.ts';
 import type { Limits } from '../../limits/limits.ts';
-import type { AdmitTurn } from '../../limits/request-permit.ts';
-import { awaitRepeated, findRepeated, type Idempotency } from '../../runs/idempotency.ts';
+import type { AcquirePermit } from '../../limits/request-permit.ts';
+import { awaitRepeated, findRepeatedRun, type Idempotency } from '../../runs/idempotency.ts';
 import { resultOf } from '../../runs/run-result.ts';
 import { toItems, toMessages } from '../../sessions/items.ts';
-import { coherent, type Following } from '../../turns/complete-turn.ts';
+import type { Following } from '../../turns/complete-turn.ts';
+import { coherent } from '../../turns/history.ts';
 import { beginWithinLimits } from '../../turns/limited-turn.ts';
 import type { StatelessTurns } from '../../turns/stateless-turn.ts';
 import type { StoredTurns } from '../../turns/stored-turn.ts';
@@ -18,10 +18,11 @@ import type { NewResponse, TurnContent } from '../../turns/turn-request.ts';
 import { readDeliver } from '../deliver.ts';
 import type { TalariaHeaders } from '../headers.ts';
 import { markRepeated } from '../idempotency-key.ts';
+import { lastText } from '../last-turn.ts';
 import { type AdmitOptions, admissionOf } from '../request.ts';
 import { type AnsweredBy, toQuery } from '../turn-query.ts';
 import type { ResponseRequest } from './response-body.ts';
-import { findOrigin, type Origin } from './response-origin.ts';
+import { findOrigin, type ResponseOrigin } from './response-origin.ts';
 
 export interface ResponseTurnOptions extends AdmitOptions {
   readonly database: Database;
@@ -60,22 +61,22 @@ export interface OpenResponse extends AnsweredBy {
 export async function openResponse(options: ResponseTurnOptions, parsed: ParsedResponse): Promise<OpenResponse> {
   const { request, idempotency } = parsed;
   const { principal } = admissionOf(request);
-  if (idempotency !== undefined) {
-    const repeated = await findRepeated(options.database, principal, idempotency);
-    if (repeated?.run !== undefined) return await repeat(options, parsed, repeated.run);
-  }
+  const first = await findRepeatedRun(options.database, principal, idempotency);
+  if (first !== undefined) return await repeat(options, parsed, first);
   const origin = await originOf(options, parsed);
-  return await beginWithinLimits(options.limits, principal, (admit) => begin(options, parsed, origin, admit));
+  return await beginWithinLimits(options.limits, principal, (acquire) => begin(options, parsed, origin, acquire));
 }
 
 /** What a request asks of the one agent, wherever it goes on from. */
-export function originOf({ database, isRetired, clock }: ResponseTurnOptions, parsed: ParsedResponse): Promise<Origin> {
+export function originOf(
+  { database, isRetired, clock }: ResponseTurnOptions,
+  parsed: ParsedResponse,
+): Promise<ResponseOrigin> {
   const { request, headers, body, idempotency } = parsed;
-  const last = body.input.findLast(({ role }) => role === 'user');
   const query = toQuery(request, {
     headers,
     model: body.model,
-    text: last ? textOf(last) : '',
+    text: lastText(body.input),
     receivedAt: clock.now(),
     isRetired,
     idempotencyKey: idempotency?.key,
@@ -103,8 +104,8 @@ export function previousOf({ previous }: Pick<ResponseRequest, 'previous'>): str
 async function begin(
   options: ResponseTurnOptions,
   parsed: ParsedResponse,
-  origin: Origin,
-  admit: AdmitTurn,
+  origin: ResponseOrigin,
+  acquire: AcquirePermit,
 ): Promise<OpenResponse> {
   const { body, idempotency, clientSignal } = parsed;
   const { table } = admissionOf(parsed.request);
@@ -112,11 +113,11 @@ async function begin(
   const content = turnContent(parsed);
   if (!body.store && idempotency === undefined && content.deliver?.length === 0) {
     const messages = toMessages(coherent([...context, ...content.input]));
-    const turn = await options.stateless.begin({ ...content, table, query, messages, clientSignal, admit });
+    const turn = await options.stateless.begin({ ...content, table, query, messages, clientSignal, acquire });
     return { ...turn, id: newId() };
   }
   const response = body.store ? newResponse(body) : undefined;
-  const asked = { ...content, table, query, session, idempotency, admit, response };
+  const asked = { ...content, table, query, session, idempotency, acquire, response };
   const turn = await options.stored.begin(body.store ? asked : { ...asked, context }, clientSignal);
   if (turn.kind === 'repeated') return await repeat(options, parsed, turn.run);
   const { resolution, run, session: where, complete } = turn;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { TalariaError } from '../../../core/lib/errors.ts';
 import type { ChatMessage, FunctionTool, TurnParameters } from '../../agent/models/port.ts';
-import { runStatuses } from '../../runs/read-run.ts';
+import { runStatuses } from '../../runs/run-status.ts';
 import { asksNothing, countInQuery, readBody } from '../body.ts';
 import { chatBodySchema, choiceNeedsTools, readChatBody } from '../chat-completions/chat-body.ts';
 import { type deliverSchema, refuseUnsupportedTargets } from '../deliver.ts';

@@ -5,7 +5,8 @@ import type { Principal } from '../../../core/route/principal.ts';
 import type { Hints } from '../../db/hints.ts';
 import type { Database } from '../../db/pool.ts';
 import { createEventReader, type EventReader } from '../../runs/events/read-events.ts';
-import { hasEnded, readRun, type StoredRun } from '../../runs/read-run.ts';
+import { readRun, type StoredRun } from '../../runs/read-run.ts';
+import { hasEnded } from '../../runs/run-status.ts';
 import { createEventStream } from '../event-stream.ts';
 import { countStream, type OpenStreams } from '../open-streams.ts';
 import { type AdmitOptions, admissionOf, admitBy } from '../request.ts';
@@ -40,7 +41,7 @@ export function addRunEvents(app: FastifyInstance, options: RunEventsOptions): v
   );
 }
 
-interface Following {
+interface FollowedRun {
   readonly reply: FastifyReply;
   /** Aborts when the client goes away. */
   readonly clientSignal: AbortSignal;
@@ -53,7 +54,7 @@ interface Following {
 async function follow(
   { database, hints }: RunEventsOptions,
   reader: EventReader,
-  { reply, clientSignal, principal, run, from }: Following,
+  { reply, clientSignal, principal, run, from }: FollowedRun,
 ): Promise<void> {
   const stream = createEventStream(reply, { clientSignal, opening: ': events of the run\n\n' });
   using news = hints.follow('events', run.id);

@@ -1,7 +1,9 @@
 import { toWire } from '../../../core/lib/id.ts';
 import type { StoredApproval } from '../../runs/approvals.ts';
 import type { StoredRun } from '../../runs/read-run.ts';
+import { runErrorOf } from '../../runs/run-error.ts';
 import { spokenText } from '../../sessions/items.ts';
+import { unixSeconds, usageObject } from '../api-object.ts';
 
 /** A run as the API shows it. Times are Unix seconds, null where there is none yet. */
 export function runObject(run: StoredRun, approvals: readonly StoredApproval[] = []): object {
@@ -15,9 +17,9 @@ export function runObject(run: StoredRun, approvals: readonly StoredApproval[] =
     session_id: run.session === undefined ? null : toWire('ses', run.session),
     response_id: run.response === undefined ? null : toWire('resp', run.response),
     attempt: run.attempt,
-    created_at: seconds(run.createdAt),
-    started_at: seconds(run.startedAt),
-    finished_at: seconds(run.finishedAt),
+    created_at: unixSeconds(run.createdAt),
+    started_at: secondsOf(run.startedAt),
+    finished_at: secondsOf(run.finishedAt),
     input: run.input,
     output: run.output,
     output_text: spokenText(run.output),
@@ -25,7 +27,7 @@ export function runObject(run: StoredRun, approvals: readonly StoredApproval[] =
     model: run.model ?? null,
     usage: run.usage === undefined ? null : usageObject(run.usage),
     cost: run.cost ?? null,
-    error: run.error ?? null,
+    error: runErrorOf(run.status, run.error) ?? null,
     approvals: waiting.map(({ callId, tool, arguments: written }) => ({
       call_id: callId,
       name: tool,
@@ -34,16 +36,6 @@ export function runObject(run: StoredRun, approvals: readonly StoredApproval[] =
   };
 }
 
-function usageObject({ inputTokens, outputTokens, cachedTokens, reasoningTokens }: NonNullable<StoredRun['usage']>) {
-  return {
-    input_tokens: inputTokens,
-    input_tokens_details: { cached_tokens: cachedTokens ?? 0 },
-    output_tokens: outputTokens,
-    output_tokens_details: { reasoning_tokens: reasoningTokens ?? 0 },
-    total_tokens: inputTokens + outputTokens,
-  };
-}
-
-function seconds(at: Date | undefined): number | null {
-  return at === undefined ? null : Math.floor(at.getTime() / 1_000);
+function secondsOf(at: Date | undefined): number | null {
+  return at === undefined ? null : unixSeconds(at);
 }

@@ -1,27 +1,28 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../../core/lib/clock.ts';
 import { TalariaError } from '../../../core/lib/errors.ts';
-import { fromWire, madeAt, toWire } from '../../../core/lib/id.ts';
-import { textOf } from '../../agent/models/port.ts';
+import { fromWire } from '../../../core/lib/id.ts';
 import type { Hints } from '../../db/hints.ts';
 import type { Database } from '../../db/pool.ts';
 import type { Limits } from '../../limits/limits.ts';
 import { decideApproval, listApprovals } from '../../runs/approvals.ts';
-import { findRepeated } from '../../runs/idempotency.ts';
 import { listRuns } from '../../runs/list-runs.ts';
-import { hasEnded, type StoredRun } from '../../runs/read-run.ts';
+import type { StoredRun } from '../../runs/read-run.ts';
 import { requestStop } from '../../runs/request-stop.ts';
+import { hasEnded } from '../../runs/run-status.ts';
 import { toItems } from '../../sessions/items.ts';
-import { submitWithinLimits } from '../../turns/limited-turn.ts';
 import type { StoredTurns } from '../../turns/stored-turn.ts';
+import type { SessionChoice } from '../../turns/turn-request.ts';
+import { listPage } from '../api-object.ts';
 import { readBody } from '../body.ts';
 import { readDeliver } from '../deliver.ts';
-import { markRepeated, readIdempotencyKey } from '../idempotency-key.ts';
-import { lastTurn } from '../last-turn.ts';
+import { readIdempotencyKey } from '../idempotency-key.ts';
+import { lastText, lastTurn } from '../last-turn.ts';
+import { type QueuedTurn, type QueueRunRequest, queueRun } from '../queue-run.ts';
 import { type AdmitOptions, admissionOf, admitBy } from '../request.ts';
-import { describeTurn, readTurnHeaders, toQuery } from '../turn-query.ts';
+import { readTurnHeaders, toQuery } from '../turn-query.ts';
 import { findRun, runNotFound } from './find-run.ts';
-import { approvalBodySchema, readRunBody, runListSchema } from './run-body.ts';
+import { approvalBodySchema, type RunRequest, readRunBody, runListSchema } from './run-body.ts';
 import { runObject } from './run-object.ts';
 
 export interface RunsOptions extends AdmitOptions {
@@ -40,7 +41,7 @@ export function addRuns(app: FastifyInstance, options: RunsOptions): void {
   const { database, hints } = options;
   const onRequest = admitBy(options);
   app.post('/v1/runs', { onRequest }, (request, reply) => createRun(options, request, reply));
-  app.get('/v1/runs', { onRequest }, (request) => listPage(options, request));
+  app.get('/v1/runs', { onRequest }, (request) => listOf(options, request));
   app.get<OneRun>('/v1/runs/:id', { onRequest }, async (request) => {
     const run = await findRun(database, admissionOf(request).principal, request.params.id);
     return await describe(database, run);
@@ -62,7 +63,7 @@ export function addRuns(app: FastifyInstance, options: RunsOptions): void {
       decision: decided[decision],
     };
     const call = await decideApproval({ database, hints }, principal, asked);
-    if (call === undefined) throw nothingWaits();
+    if (call === undefined) throw nothingWaits(asked.callId);
     return { run_id: request.params.id, call_id: call, decision };
   });
 }
@@ -70,67 +71,36 @@ export function addRuns(app: FastifyInstance, options: RunsOptions): void {
 const decided = { approve: 'approved', deny: 'denied' } as const;
 
 async function createRun(options: RunsOptions, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const { database, stored, limits } = options;
-  const { table, principal } = admissionOf(request);
   const headers = readTurnHeaders(request);
   const idempotency = readIdempotencyKey(request);
   const body = readRunBody(request.body);
-  if (idempotency !== undefined) {
-    const repeated = await findRepeated(database, principal, idempotency);
-    if (repeated?.run !== undefined) return await answerRepeated(options, request, reply, repeated.run);
-  }
-  const deliver = readDeliver(principal, body.deliver);
+  const asked = { request, reply, headers, idempotency };
+  const run = await queueRun(options, asked, () => turnOf(options, asked, body));
+  return reply.code(202).send(await describe(options.database, run));
+}
+
+function turnOf(
+  { clock, isRetired }: RunsOptions,
+  { request, headers, idempotency }: QueueRunRequest,
+  body: RunRequest,
+): QueuedTurn {
+  const deliver = readDeliver(admissionOf(request).principal, body.deliver);
   const inSession = headers.sessionId !== '';
   const messages = inSession ? lastTurn(body.messages) : body.messages;
-  const last = messages.findLast((message) => message.role === 'user');
+  const { model, instructions, tools, parameters } = body;
   const query = toQuery(request, {
     headers,
-    model: body.model,
-    text: last ? textOf(last) : '',
-    receivedAt: options.clock.now(),
-    isRetired: options.isRetired,
+    model,
+    text: lastText(messages),
+    receivedAt: clock.now(),
+    isRetired,
     idempotencyKey: idempotency?.key,
   });
-  const input = messages.flatMap(toItems);
-  const submitted = await submitWithinLimits(limits, principal, (admit) =>
-    stored.submit({
-      table,
-      query,
-      session: inSession ? { kind: 'header', value: headers.sessionId } : { kind: 'none' },
-      input,
-      instructions: body.instructions,
-      tools: body.tools,
-      parameters: body.parameters,
-      deliver,
-      idempotency,
-      admit,
-    }),
-  );
-  if (submitted.kind === 'repeated') return await answerRepeated(options, request, reply, submitted.run);
-  describeTurn(request, reply, submitted, headers);
-  // From memory: it is accepted, whatever the database does by now.
-  const { agentName: agent, route = '', rule = '' } = submitted.resolution;
-  const run: StoredRun = {
-    ...{ id: submitted.run, agent, route, rule, session: submitted.session || undefined, response: undefined },
-    ...{ status: 'queued', attempt: 0, input, output: [], createdAt: new Date(madeAt(submitted.run)) },
-    ...{ finishReason: undefined, usage: undefined, model: undefined, cost: undefined, error: undefined },
-    ...{ startedAt: undefined, finishedAt: undefined },
-  };
-  return reply.code(202).send(runObject(run));
+  const session: SessionChoice = inSession ? { kind: 'header', value: headers.sessionId } : { kind: 'none' };
+  return { query, session, input: messages.flatMap(toItems), instructions, tools, parameters, deliver };
 }
 
-async function answerRepeated(
-  { database }: RunsOptions,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  id: string,
-): Promise<FastifyReply> {
-  const run = await findRun(database, admissionOf(request).principal, toWire('run', id));
-  markRepeated(request, reply);
-  return reply.code(202).send(await describe(database, run));
-}
-
-async function listPage({ database }: RunsOptions, request: FastifyRequest): Promise<object> {
+async function listOf({ database }: RunsOptions, request: FastifyRequest): Promise<object> {
   const { limit, after, agent, status, session_id: session } = readBody(runListSchema, request.query);
   const { runs, hasMore } = await listRuns(database, admissionOf(request).principal, {
     limit,
@@ -139,9 +109,10 @@ async function listPage({ database }: RunsOptions, request: FastifyRequest): Pro
     session: session === undefined ? undefined : idOf('ses', session, 'session_id'),
     after: after === undefined ? undefined : idOf('run', after, 'after'),
   });
-  const data = runs.map((run) => runObject(run));
-  const [first, last] = [runs[0], runs.at(-1)].map((run) => (run === undefined ? null : toWire('run', run.id)));
-  return { object: 'list', data, first_id: first, last_id: last, has_more: hasMore };
+  return listPage(
+    runs.map((run) => runObject(run)),
+    hasMore,
+  );
 }
 
 async function describe(database: Database, run: StoredRun): Promise<object> {
@@ -158,7 +129,8 @@ async function onlyWaiting(
   const run = await findRun(database, principal, wireId);
   const waiting = (await listApprovals(database, run.id, run.agent)).filter(({ status }) => status === 'pending');
   if (waiting.length <= 1) return waiting[0]?.callId;
-  throw new TalariaError('invalid_request', 'Several calls of the run wait. Name one with call_id.', {
+  const ids = waiting.map(({ callId }) => JSON.stringify(callId.slice(0, 100))).join(', ');
+  throw new TalariaError('invalid_request', `Several calls of the run wait: ${ids}. Name one with call_id.`, {
     param: 'call_id',
   });
 }
@@ -167,12 +139,14 @@ function idOf(prefix: 'run' | 'ses', wireId: string, param: string): string {
   const id = fromWire(prefix, wireId);
   if (id !== undefined) return id;
   if (prefix === 'run') throw runNotFound();
-  throw new TalariaError('invalid_request', `${param} is no id of a session.`, { param });
+  const message = `${param}: ${JSON.stringify(wireId)} is no id of a session. Give one of GET /v1/sessions, ses_ and 32 hex digits.`;
+  throw new TalariaError('invalid_request', message, { param });
 }
 
-function nothingWaits(): TalariaError {
+function nothingWaits(callId: string | undefined): TalariaError {
+  const what = callId === undefined ? 'No call' : `No call ${JSON.stringify(callId.slice(0, 100))}`;
   return new TalariaError(
     'approval_not_pending',
-    'No such call of this run waits for an approval: it was decided, or its time is over. GET the run to see its state.',
+    `${what} of this run waits for an approval: it was decided, or its time is over. GET the run to see its state.`,
   );
 }

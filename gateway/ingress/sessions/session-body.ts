@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { fromWire, toWire } from '../../../core/lib/id.ts';
-import { type StoredSession, sessionNotFound } from '../../sessions/read-session.ts';
+import type { StoredSession } from '../../sessions/read-session.ts';
+import { sessionNotFound } from '../../sessions/refusals.ts';
 import { storableText } from '../../sessions/storable.ts';
+import { unixSeconds } from '../api-object.ts';
 
 /** A client's own name for a session, such as `X-Talaria-Session-Id` takes it. */
 const name = z
@@ -49,15 +51,10 @@ export function sessionBody(session: StoredSession): object {
     title: session.title,
     status: endedAt === undefined ? 'live' : 'ended',
     parent_id: parent === undefined ? null : toWire('ses', parent),
-    created_at: seconds(createdAt),
-    last_active_at: seconds(lastActiveAt),
-    ended_at: endedAt === undefined ? null : seconds(endedAt),
+    created_at: unixSeconds(createdAt),
+    last_active_at: unixSeconds(lastActiveAt),
+    ended_at: endedAt === undefined ? null : unixSeconds(endedAt),
   };
-}
-
-/** Unix seconds. */
-export function seconds(time: Date): number {
-  return Math.floor(time.getTime() / 1_000);
 }
 
 /** The UUID of a session's id in a path. Throws `session_not_found` for what can be no id. */
@@ -65,17 +62,6 @@ export function sessionIdOf({ id }: { readonly id: string }): string {
   const uuid = fromWire('ses', id);
   if (uuid === undefined) throw sessionNotFound();
   return uuid;
-}
-
-/** A page of a list, as the OpenAI API writes it. */
-export function listBody(data: readonly { readonly id?: unknown }[], more: boolean): object {
-  return {
-    object: 'list',
-    data,
-    first_id: data[0]?.id ?? null,
-    last_id: data.at(-1)?.id ?? null,
-    has_more: more,
-  };
 }
 
 /** How many entries a page has. */

@@ -4,9 +4,10 @@ import { toWire } from '../../../core/lib/id.ts';
 import type { Database } from '../../db/pool.ts';
 import { readItems, type StoredItem, seqOfItem } from '../../sessions/read-items.ts';
 import type { StoredSession } from '../../sessions/read-session.ts';
+import { listPage, unixSeconds } from '../api-object.ts';
 import { readBody } from '../body.ts';
 import { admitBy } from '../request.ts';
-import { itemsQuerySchema, listBody, seconds, sessionBody } from './session-body.ts';
+import { itemsQuerySchema, sessionBody } from './session-body.ts';
 import { type OfSession, type SessionsOptions, sessionOf } from './sessions.ts';
 
 /**
@@ -21,7 +22,7 @@ export function addSessionItems(app: FastifyInstance, options: SessionsOptions):
     const session = await sessionOf(database, request);
     const seq = after === undefined ? undefined : await seqOfItem(database, session, after, 'after');
     const { items, more } = await readItems(database, session, { limit, order, after: seq });
-    return listBody(items.map(itemBody), more);
+    return listPage(items.map(itemBody), more);
   });
   app.get<OfSession>('/v1/sessions/:id/export', { onRequest }, async (request, reply) => {
     const session = await sessionOf(database, request);
@@ -32,7 +33,7 @@ export function addSessionItems(app: FastifyInstance, options: SessionsOptions):
 }
 
 function itemBody({ data, run, createdAt }: StoredItem): Readonly<Record<string, unknown>> {
-  return { ...data, run_id: toWire('run', run), created_at: seconds(createdAt) };
+  return { ...data, run_id: toWire('run', run), created_at: unixSeconds(createdAt) };
 }
 
 const exportPage = 200;

@@ -5,9 +5,11 @@ import type { Database } from '../../db/pool.ts';
 import { findRepeated, type Idempotency } from '../../runs/idempotency.ts';
 import { deleteSession, renameSession } from '../../sessions/change-session.ts';
 import { createSession, forkSession, type MadeSession } from '../../sessions/make-session.ts';
-import { listSessions, readSession, type StoredSession, sessionNotFound } from '../../sessions/read-session.ts';
+import { listSessions, readSession, type StoredSession } from '../../sessions/read-session.ts';
+import { sessionNotFound } from '../../sessions/refusals.ts';
 import { resolveSticky } from '../../sessions/sticky.ts';
 import { refusedAsError } from '../../turns/refused.ts';
+import { listPage } from '../api-object.ts';
 import { readBody } from '../body.ts';
 import { markRepeated, readIdempotencyKey } from '../idempotency-key.ts';
 import { type AdmitOptions, admissionOf, admitBy } from '../request.ts';
@@ -15,7 +17,6 @@ import { describeTurn, readTurnHeaders, toQuery } from '../turn-query.ts';
 import {
   createBodySchema,
   forkBodySchema,
-  listBody,
   listQuerySchema,
   renameBodySchema,
   sessionBody,
@@ -75,7 +76,7 @@ async function list(database: Database, request: FastifyRequest): Promise<object
   const { limit, after, ...filter } = readBody(listQuerySchema, request.query);
   const page = { limit: limit + 1, after: after === undefined ? undefined : sessionIdOf({ id: after }) };
   const sessions = await listSessions(database, admissionOf(request).principal, filter, page);
-  return listBody(sessions.slice(0, limit).map(sessionBody), sessions.length > limit);
+  return listPage(sessions.slice(0, limit).map(sessionBody), sessions.length > limit);
 }
 
 async function create(options: SessionsOptions, request: FastifyRequest, reply: FastifyReply): Promise<object> {

@@ -2,7 +2,8 @@ import type { Logger } from '../../../core/lib/log.ts';
 import { untilStored } from '../../../core/lib/until-stored.ts';
 import type { Hints } from '../../db/hints.ts';
 import type { Database } from '../../db/pool.ts';
-import type { HeldRun } from '../../worker/record-effects.ts';
+import type { HeldRun } from '../held-run.ts';
+import { activeStatuses } from '../run-status.ts';
 import { mergeEvents, type RunEvent, storableEvent } from './run-event.ts';
 
 /** Stores the events of one run, in order, while its worker holds it. */
@@ -130,7 +131,7 @@ async function storeEvents(
 const storeStatement = `
   with held as (
     select id, agent from runs
-    where id = $1 and worker = $2 and attempt = $3 and status in ('running', 'waiting_for_approval', 'stopping')
+    where id = $1 and worker = $2 and attempt = $3 and status in ${activeStatuses}
   )
   insert into run_events (run_id, seq, agent, type, data)
   select held.id, $4::bigint + e.ordinality - 1, held.agent, e.value ->> 'type', e.value -> 'data'

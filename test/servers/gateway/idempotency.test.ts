@@ -1,28 +1,15 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Ask, ask, startTestGateway, type TestGateway } from '../../harness/gateway.ts';
-import { type MockModel, startMockModel } from '../../harness/mock-model.ts';
+import { describe, expect, it } from 'vitest';
+import { type Ask, ask, type TestGateway } from '../../harness/gateway.ts';
 import { waitFor } from '../../harness/wait-for.ts';
-import { createState, type TestState } from '../schedule/state.ts';
+import { mock, remote, setUpStage, startOnStage, state } from './stage.ts';
 
-let state: TestState;
-let mock: MockModel;
-let gateways: TestGateway[];
-beforeEach(async () => {
-  gateways = [];
-  state = await createState();
-  mock = await startMockModel();
-});
-afterEach(async () => {
-  await Promise.all(gateways.map((gateway) => gateway.stop()));
-  await mock.stop();
-  await state.drop();
-});
+setUpStage();
 
 const served = (agents: readonly string[] = ['main', 'other']) => ({
   agents: ['main', 'other'].map((name) => ({
     name,
     default: name === 'main',
-    model: { provider: 'openai-compatible', name: 'm', baseURL: mock.baseURL } as const,
+    model: remote(),
   })),
   routes: { chats: [{ match: { chatId: 'other' }, to: 'other' }] },
   gatewayKeys: [
@@ -32,9 +19,7 @@ const served = (agents: readonly string[] = ['main', 'other']) => ({
 });
 
 async function start(): Promise<TestGateway> {
-  const gateway = await startTestGateway({ databaseUrl: state.url, serves: served() });
-  gateways.push(gateway);
-  return gateway;
+  return await startOnStage({ serves: served() });
 }
 
 const keyed = (key: string, more: Ask = {}): Ask => ({

@@ -108,7 +108,7 @@ async function storedTurns() {
         input: toItems({ role: 'user', content: 'hello' }),
         tools: [],
         parameters: {},
-        admit: () => undefined,
+        acquire: () => undefined,
         ...fields,
       },
       new AbortController().signal,

@@ -1,21 +1,10 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { ConfigurationFields } from '../../harness/entries.ts';
-import { ask, startTestGateway, type TestGateway } from '../../harness/gateway.ts';
-import { type MockModel, startMockModel } from '../../harness/mock-model.ts';
+import { ask, type TestGateway } from '../../harness/gateway.ts';
 import { waitFor } from '../../harness/wait-for.ts';
-import { createState, type TestState } from '../schedule/state.ts';
+import { mock, remote, setUpStage, startOnStage, state } from '../gateway/stage.ts';
 
-let state: TestState;
-let mock: MockModel;
-const gateways: TestGateway[] = [];
-beforeEach(async () => {
-  [state, mock] = await Promise.all([createState(), startMockModel()]);
-});
-afterEach(async () => {
-  await Promise.all(gateways.splice(0).map((gateway) => gateway.stop()));
-  await mock.stop();
-  await state.drop();
-});
+setUpStage();
 
 /** A gateway with the Agents and one without limits; noon of its clock, so that no window ends during the test. */
 async function start(agents: ConfigurationFields['agents'] & object): Promise<TestGateway> {
@@ -23,9 +12,7 @@ async function start(agents: ConfigurationFields['agents'] & object): Promise<Te
     `update installation set clock_offset = date_trunc('day', now(), 'UTC') + interval '36 hours' - now()`,
   );
   const serves = { agents: [...agents, { name: 'free', default: true }], gatewayKeys: [{ name: 'all', key: 'k' }] };
-  const gateway = await startTestGateway({ databaseUrl: state.url, serves });
-  gateways.push(gateway);
-  return gateway;
+  return await startOnStage({ serves });
 }
 
 it('what is over requestsPerMinute is 429 with the headers that the official SDKs wait by; others are served', async () => {
@@ -114,7 +101,3 @@ it('a turn that fails frees its slot', async () => {
   }
   expect(await ask(gateway.url, { key: 'k', model: 'talaria/main' })).toMatchObject({ status: 200 });
 });
-
-function remote() {
-  return { provider: 'openai-compatible', name: 'm', baseURL: mock.baseURL } as const;
-}

@@ -1,114 +1,42 @@
-import { Registry } from 'prom-client';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../../core/lib/clock.ts';
 import { TalariaError } from '../../../core/lib/errors.ts';
-import { newId } from '../../../core/lib/id.ts';
-import { createLogger } from '../../../core/lib/log.ts';
-import type { KeyLimits, Principal } from '../../../core/route/principal.ts';
-import type { AgentEntry } from '../../../core/snapshot/schema.ts';
-import { createDatabase, type Database } from '../../../gateway/db/pool.ts';
-import { createLimits, type Limits } from '../../../gateway/limits/limits.ts';
 import type { Permit } from '../../../gateway/limits/permit.ts';
-import { configuration } from '../../harness/entries.ts';
 import { startPostgres } from '../../harness/postgres.ts';
-import { type PostgresTap, startPostgresTap } from '../../harness/postgres-tap.ts';
 import { waitFor } from '../../harness/wait-for.ts';
-import { createState, type TestState } from '../schedule/state.ts';
+import { createState } from '../schedule/state.ts';
 
-interface Replica {
-  readonly limits: Limits;
-  readonly worker: string;
-  readonly database: Database;
-  readonly registry: Registry;
-}
+import {
+  acquire,
+  agent,
+  atTheStartOfAMinute,
+  codes,
+  free,
+  type Outcome,
+  permits,
+  type Replica,
+  setUpReplicas,
+  startReplica,
+  startThree,
+  state,
+  stopReplicas,
+  tap,
+  times,
+  useUp,
+  withKey,
+} from './replicas.ts';
 
-let state: TestState;
-let tap: PostgresTap;
-const replicas: Replica[] = [];
-beforeEach(async () => {
-  state = await createState();
-  tap = await startPostgresTap(state.url);
-  await atTheStartOfAMinute(state);
-});
-afterEach(async () => {
-  await Promise.all(replicas.splice(0).map(stopReplica));
-  await tap.stop();
-  await state.drop();
-});
-
-/** So that no window ends during a test by itself; noon, for the same reason. */
-async function atTheStartOfAMinute({ rows }: TestState): Promise<void> {
-  await rows(`update installation set clock_offset = date_trunc('day', now(), 'UTC') + interval '12 hours' - now()`);
-}
-
-async function stopReplica({ limits, database }: Replica): Promise<void> {
-  await limits.stop();
-  await database.stop();
-}
-
-async function startReplica(url = tap.url, clock: Clock = systemClock, from = state): Promise<Replica> {
-  const database = createDatabase({ url, directUrl: url, log: createLogger('test', 'silent'), maxConnections: 2 });
-  const worker = newId();
-  await from.rows(`insert into workers values ($1, 'replica', 1, talaria_now() + interval '1 hour')`, [worker]);
-  const registry = new Registry();
-  const signal = new AbortController().signal;
-  const limits = createLimits({ database, lease: () => ({ id: worker, signal, predecessors: [] }), clock, registry });
-  const replica = { limits, worker, database, registry };
-  replicas.push(replica);
-  return replica;
-}
-
-const startThree = () => Promise.all([startReplica(), startReplica(), startReplica()]);
-
-function agent(limits: Partial<AgentEntry['limits']>, name = 'main'): AgentEntry {
-  const entry = configuration({ agents: [{ name, limits }] }).snapshot.content.agents[0];
-  if (entry === undefined) throw new Error('no agent');
-  return entry;
-}
-
-const free: Principal = { id: 'gateway-key:free', role: 'client', agents: '*' };
-const withKey = (limits: KeyLimits, id = 'agent-key:main/app'): Principal => ({ ...free, id, limits });
-
-type Outcome = Permit | TalariaError;
-
-async function admit(replica: Replica, to: AgentEntry, principal = free): Promise<Outcome> {
-  try {
-    return await replica.limits.admit(to, principal);
-  } catch (error) {
-    if (error instanceof TalariaError) return error;
-    throw error;
-  }
-}
-
-const permits = (outcomes: readonly Outcome[]): Permit[] =>
-  outcomes.filter((outcome): outcome is Permit => !(outcome instanceof TalariaError));
-const codes = (outcomes: readonly Outcome[]): string[] =>
-  outcomes.filter((outcome) => outcome instanceof TalariaError).map(({ code }) => code);
-const times = <T>(count: number, make: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at));
-
-/** Asks over and over, on one replica after the other, until each has refused. */
-async function useUp(those: readonly Replica[], to: AgentEntry, principal = free): Promise<number> {
-  let admitted = 0;
-  for (const replica of those) {
-    for (;;) {
-      const outcome = await admit(replica, to, principal);
-      if (outcome instanceof TalariaError) break;
-      outcome.release();
-      admitted += 1;
-    }
-  }
-  return admitted;
-}
+setUpReplicas();
 
 describe('requests per minute', () => {
   it('three replicas under a storm admit exactly what the minute has, then refuse with the time to wait', async () => {
     const three = await startThree();
     const main = agent({ requestsPerMinute: 300 });
-    const outcomes = await Promise.all(times(900, (at) => admit(three[at % 3] as Replica, main)));
+    const outcomes = await Promise.all(times(900, (at) => acquire(three[at % 3] as Replica, main)));
     expect(permits(outcomes).length).toBeLessThanOrEqual(300);
     // What a replica still holds comes to those who ask it.
     expect(permits(outcomes).length + (await useUp(three, main))).toBe(300);
-    const refused = await admit(three[0] as Replica, main);
+    const refused = await acquire(three[0] as Replica, main);
     expect(refused).toMatchObject({ code: 'rate_limited' });
     const { retryAfterSeconds, headers, message } = refused as TalariaError;
     expect(retryAfterSeconds).toBeGreaterThan(30);
@@ -125,7 +53,7 @@ describe('requests per minute', () => {
     const [busy, ...others] = await startThree();
     const main = agent({ requestsPerMinute: 100 });
     for (const other of others) {
-      for (const _ of times(20, () => 0)) permits([await admit(other, main)])[0]?.release();
+      for (const _ of times(20, () => 0)) permits([await acquire(other, main)])[0]?.release();
     }
     const total = 40 + (await useUp([busy as Replica], main));
     expect(total).toBeLessThanOrEqual(100);
@@ -138,11 +66,11 @@ describe('requests per minute', () => {
     const replica = await startReplica();
     const main = agent({ requestsPerMinute: 10_000, tokensPerDay: 1_000_000, maxConcurrentRuns: 500 });
     const principal = withKey({ requestsPerMinute: 5_000 });
-    permits(await Promise.all(times(100, () => admit(replica, main, principal)))).map((permit) => permit.release());
+    permits(await Promise.all(times(100, () => acquire(replica, main, principal)))).map((permit) => permit.release());
     let onSlice = 0;
     for (const _ of times(200, () => 0)) {
       const before = tap.roundTrips();
-      const permit = replica.limits.admit(main, principal);
+      const permit = replica.limits.acquire(main, principal);
       if (permit instanceof Promise) {
         (await permit).release();
         expect(tap.roundTrips() - before).toBeLessThanOrEqual(1);
@@ -161,7 +89,7 @@ describe('requests per minute', () => {
     const before = tap.roundTrips();
     const main = agent({ requestsPerMinute: 1_000, tokensPerDay: 1_000, maxConcurrentRuns: 200 });
     const principal = withKey({ requestsPerMinute: 900, tokensPerDay: 500 });
-    const outcomes = await Promise.all(times(100, () => admit(replica, main, principal)));
+    const outcomes = await Promise.all(times(100, () => acquire(replica, main, principal)));
     expect(permits(outcomes)).toHaveLength(100);
     expect(tap.roundTrips() - before).toBe(1);
   });
@@ -188,11 +116,11 @@ describe('requests per minute', () => {
     expect(await useUp([replica], other)).toBe(3);
     const principal = withKey({ requestsPerMinute: 5 });
     expect(await useUp([replica], unbounded, principal)).toBe(5);
-    expect(codes([await admit(replica, one, principal), await admit(replica, unbounded, principal)])).toEqual([
+    expect(codes([await acquire(replica, one, principal), await acquire(replica, unbounded, principal)])).toEqual([
       'rate_limited',
       'rate_limited',
     ]);
-    expect(permits([await admit(replica, unbounded)])).toHaveLength(1);
+    expect(permits([await acquire(replica, unbounded)])).toHaveLength(1);
     const metrics = await replica.registry.metrics();
     expect(metrics).toContain('talaria_limit_refused_total{agent="unbounded",limit="key.requestsPerMinute"} 2');
     expect(metrics).toMatch(/talaria_limit_slices_leased_total\{limit="requestsPerMinute"\} [1-9]/);
@@ -201,8 +129,8 @@ describe('requests per minute', () => {
   it('a request that another bound refuses does not count', async () => {
     const replica = await startReplica();
     const main = agent({ requestsPerMinute: 10, maxConcurrentRuns: 1 });
-    const [held] = permits([await admit(replica, main)]);
-    expect(codes(await Promise.all(times(30, () => admit(replica, main))))).toEqual(times(30, () => 'rate_limited'));
+    const [held] = permits([await acquire(replica, main)]);
+    expect(codes(await Promise.all(times(30, () => acquire(replica, main))))).toEqual(times(30, () => 'rate_limited'));
     held?.release();
     expect(1 + (await useUp([replica], main))).toBe(10);
   });
@@ -210,7 +138,7 @@ describe('requests per minute', () => {
   it('what a stopped replica did not use, the others get', async () => {
     const [first, second] = await startThree();
     const main = agent({ requestsPerMinute: 50 });
-    await Promise.all(times(3, () => admit(first as Replica, main)));
+    await Promise.all(times(3, () => acquire(first as Replica, main)));
     await (first as Replica).limits.stop();
     expect(3 + (await useUp([second as Replica], main))).toBe(50);
   });
@@ -225,7 +153,7 @@ describe('runs at once', () => {
     let admitted = 0;
     const caller = async (at: number) => {
       for (let turn = 0; turn < 60; turn += 1) {
-        const outcome = await admit(three[(at + turn) % 3] as Replica, main);
+        const outcome = await acquire(three[(at + turn) % 3] as Replica, main);
         if (outcome instanceof TalariaError) {
           expect(outcome).toMatchObject({ code: 'rate_limited', retryAfterSeconds: 1 });
           await new Promise((resolve) => setTimeout(resolve, 5));
@@ -249,37 +177,37 @@ describe('runs at once', () => {
   it('the slots of a dead replica come back when its lease ends', async () => {
     const [dead, alive] = await startThree();
     const main = agent({ maxConcurrentRuns: 3 });
-    expect(permits(await Promise.all(times(5, () => admit(dead as Replica, main))))).toHaveLength(3);
-    expect(codes([await admit(alive as Replica, main)])).toEqual(['rate_limited']);
+    expect(permits(await Promise.all(times(5, () => acquire(dead as Replica, main))))).toHaveLength(3);
+    expect(codes([await acquire(alive as Replica, main)])).toEqual(['rate_limited']);
     await state.rows(`update workers set lease_until = talaria_now() where id = $1`, [(dead as Replica).worker]);
-    await waitFor('the slots to be free', async () => permits([await admit(alive as Replica, main)]).length === 1);
-    expect(permits([await admit(alive as Replica, main), await admit(alive as Replica, main)])).toHaveLength(2);
-    expect(codes([await admit(alive as Replica, main)])).toEqual(['rate_limited']);
+    await waitFor('the slots to be free', async () => permits([await acquire(alive as Replica, main)]).length === 1);
+    expect(permits([await acquire(alive as Replica, main), await acquire(alive as Replica, main)])).toHaveLength(2);
+    expect(codes([await acquire(alive as Replica, main)])).toEqual(['rate_limited']);
   });
 
   it('a replica gives slots back that it does not need any more', async () => {
     const [first, second] = await startThree();
     const main = agent({ maxConcurrentRuns: 4 });
-    const held = permits(await Promise.all(times(4, () => admit(first as Replica, main))));
+    const held = permits(await Promise.all(times(4, () => acquire(first as Replica, main))));
     expect(held).toHaveLength(4);
-    expect(codes([await admit(second as Replica, main)])).toEqual(['rate_limited']);
+    expect(codes([await acquire(second as Replica, main)])).toEqual(['rate_limited']);
     for (const permit of held.slice(1)) permit.release();
     const taken: Permit[] = [];
     await waitFor('the other replica to get three', async () => {
-      taken.push(...permits([await admit(second as Replica, main)]));
+      taken.push(...permits([await acquire(second as Replica, main)]));
       return taken.length === 3;
     });
-    expect(codes([await admit(second as Replica, main), await admit(first as Replica, main)])).toHaveLength(2);
+    expect(codes([await acquire(second as Replica, main), await acquire(first as Replica, main)])).toHaveLength(2);
   });
 
   it('a background run is told that there is no room, without an error', async () => {
     const replica = await startReplica();
     const main = agent({ maxConcurrentRuns: 1 });
-    const held = await replica.limits.tryAdmit(main);
+    const held = await replica.limits.tryAcquire(main);
     expect(held).toBeDefined();
-    expect(await replica.limits.tryAdmit(main)).toBeUndefined();
+    expect(await replica.limits.tryAcquire(main)).toBeUndefined();
     held?.release();
-    expect(await replica.limits.tryAdmit(main)).toBeDefined();
+    expect(await replica.limits.tryAcquire(main)).toBeDefined();
   });
 });
 
@@ -292,7 +220,7 @@ describe('tokens per day', () => {
     const spend = async () => {
       let spent = 0;
       for (let refused = 0, at = 0; refused < 3; at += 1) {
-        const outcome = await admit(three[at % 3] as Replica, main);
+        const outcome = await acquire(three[at % 3] as Replica, main);
         if (outcome instanceof TalariaError) {
           expect(outcome).toMatchObject({ code: 'budget_exceeded' });
           refused += 1;
@@ -308,7 +236,7 @@ describe('tokens per day', () => {
     // One run in flight at a time; what is refused early is a slice of each replica.
     expect(spent).toBeLessThanOrEqual(10_000 + 3 * 700);
     expect(spent).toBeGreaterThan(10_000 - 3 * 1_250);
-    const refused = (await admit(three[0] as Replica, main)) as TalariaError;
+    const refused = (await acquire(three[0] as Replica, main)) as TalariaError;
     expect(refused.retryAfterSeconds).toBeGreaterThan(11 * 3_600);
     expect(refused.headers['x-ratelimit-remaining-tokens']).toBe('0');
     expect(refused.headers['x-ratelimit-reset-tokens']).toMatch(/^1[12]h\d+m\d+s$/);
@@ -320,7 +248,7 @@ describe('tokens per day', () => {
   it('what a run used beyond its slice is told to the database without another request', async () => {
     const [first, second] = await startThree();
     const main = agent({ tokensPerDay: 100_000 });
-    const [permit] = permits([await admit(first as Replica, main)]);
+    const [permit] = permits([await acquire(first as Replica, main)]);
     permit?.used(250_000);
     permit?.release();
     await waitFor('the database to know', async () =>
@@ -328,7 +256,7 @@ describe('tokens per day', () => {
         ({ taken }) => Number(taken) >= 250_000,
       ),
     );
-    expect(codes([await admit(second as Replica, main)])).toEqual(['budget_exceeded']);
+    expect(codes([await acquire(second as Replica, main)])).toEqual(['budget_exceeded']);
   });
 });
 
@@ -341,34 +269,34 @@ describe('the database goes away', () => {
       const replica = await startReplica(own.url, systemClock, own);
       const main = agent({ requestsPerMinute: 1_000_000 });
       const thrifty = agent({ tokensPerDay: 100_000 }, 'thrifty');
-      const [permit] = permits([await admit(replica, thrifty)]);
-      permits(await Promise.all(times(50, () => admit(replica, main))));
-      permits(await Promise.all(times(50, () => admit(replica, main))));
+      const [permit] = permits([await acquire(replica, thrifty)]);
+      permits(await Promise.all(times(50, () => acquire(replica, main))));
+      permits(await Promise.all(times(50, () => acquire(replica, main))));
       await postgres.kill();
       permit?.used(400_000);
       permit?.release();
       const refusals: Outcome[] = [];
       let onSlice = 0;
       while (refusals.length === 0) {
-        const outcome = await admit(replica, main);
+        const outcome = await acquire(replica, main);
         if (outcome instanceof TalariaError) refusals.push(outcome);
         else onSlice += 1;
       }
       expect(onSlice).toBeGreaterThan(0);
-      expect(codes([...refusals, await admit(replica, thrifty)])).toEqual(['state_unavailable', 'state_unavailable']);
-      expect(replica.limits.admit(agent({}, 'unbounded'), free)).not.toBeInstanceOf(Promise);
+      expect(codes([...refusals, await acquire(replica, thrifty)])).toEqual(['state_unavailable', 'state_unavailable']);
+      expect(replica.limits.acquire(agent({}, 'unbounded'), free)).not.toBeInstanceOf(Promise);
       await postgres.start();
       await waitFor(
         'bounded agents to be served again',
-        async () => permits([await admit(replica, main)]).length === 1,
+        async () => permits([await acquire(replica, main)]).length === 1,
       );
       await waitFor('the database to know what was used', async () =>
-        codes([await admit(replica, thrifty)]).includes('budget_exceeded'),
+        codes([await acquire(replica, thrifty)]).includes('budget_exceeded'),
       );
       const taken = await own.rows(`select taken from limit_meters where agent = 'thrifty'`);
       expect(Number(taken[0]?.taken)).toBeGreaterThanOrEqual(400_000);
     } finally {
-      await Promise.all(replicas.splice(0).map(stopReplica));
+      await stopReplicas();
       await own.drop();
       await postgres.stop();
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { queriesOf, textsOf, touchesOf } from './sql-statements.ts';
+import { functionsOf, migrations, queriesOf, read, textsOf, touchesOf } from './sql-statements.ts';
 
 /** Tables whose rows are an agent's. */
 const tables = [
@@ -21,10 +21,10 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
   {
     because: 'It writes only where run, worker and attempt still hold, which one claim of that very run gave out.',
     at: [
-      'gateway/db/migrations/0004_runs.sql continue_run: select runs',
-      'gateway/db/migrations/0004_runs.sql continue_run: update runs',
-      'gateway/db/migrations/0004_runs.sql finish_turn: select runs',
-      'gateway/db/migrations/0004_runs.sql finish_turn: update runs',
+      'gateway/db/migrations/0004_turns.sql continue_run: select runs',
+      'gateway/db/migrations/0004_turns.sql continue_run: update runs',
+      'gateway/db/migrations/0004_turns.sql finish_turn: select runs',
+      'gateway/db/migrations/0004_turns.sql finish_turn: update runs',
       'gateway/delivery/record.ts: update deliveries',
       'gateway/job-runs/finish-run.ts: select runs',
       'gateway/job-runs/job-session.ts: update runs',
@@ -41,10 +41,10 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
       'The session was read, locked or found with its agent in this statement; this asks only what of it is at work.',
     at: [
       'gateway/chat/chat-session.ts: select runs',
-      'gateway/db/migrations/0004_runs.sql begin_run: select runs',
-      'gateway/db/migrations/0004_runs.sql begin_run: update runs',
-      'gateway/db/migrations/0004_runs.sql continue_run: select sessions',
-      'gateway/db/migrations/0004_runs.sql finish_turn: select sessions',
+      'gateway/db/migrations/0004_turns.sql begin_run: select runs',
+      'gateway/db/migrations/0004_turns.sql begin_run: update runs',
+      'gateway/db/migrations/0004_turns.sql continue_run: select sessions',
+      'gateway/db/migrations/0004_turns.sql finish_turn: select sessions',
       'gateway/job-runs/job-session.ts: select runs',
       'gateway/sessions/prune-sessions.ts: select runs',
       'gateway/api-runs/claim.ts: select sessions',
@@ -54,7 +54,7 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
   {
     because: 'The name or id of a session is looked up for its principal, to learn which agent it belongs to.',
     at: [
-      'gateway/db/migrations/0004_runs.sql begin_run: select sessions',
+      'gateway/db/migrations/0004_turns.sql begin_run: select sessions',
       'gateway/sessions/make-session.ts: select sessions',
     ],
   },
@@ -62,12 +62,9 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
     because:
       'An Idempotency-Key is its principal’s, whatever agent it began; the row tells which, and the caller checks it.',
     at: [
-      'gateway/db/migrations/0004_runs.sql begin_run: delete idempotency_keys',
-      'gateway/db/migrations/0004_runs.sql release_idempotency_key: delete idempotency_keys',
-      'gateway/db/migrations/0004_runs.sql take_idempotency_key: delete idempotency_keys',
-      'gateway/db/migrations/0004_runs.sql take_idempotency_key: select idempotency_keys',
-      'gateway/worker/reap.ts: delete idempotency_keys',
-      'gateway/runs/request-stop.ts: delete idempotency_keys',
+      'gateway/db/migrations/0004_turns.sql release_idempotency_key: delete idempotency_keys',
+      'gateway/db/migrations/0004_turns.sql take_idempotency_key: delete idempotency_keys',
+      'gateway/db/migrations/0004_turns.sql take_idempotency_key: select idempotency_keys',
     ],
   },
   {
@@ -175,6 +172,15 @@ describe('every statement on rows of an agent', () => {
 
   it('names the agent, or is one that need not', () => {
     expect([...bare].filter((place) => !allowed.includes(place))).toEqual([]);
+  });
+
+  it('is in a function that one migration alone defines, and none drops', () => {
+    const names = migrations()
+      .flatMap(functionsOf)
+      .map(({ name }) => name);
+    expect(names).toContain('begin_run');
+    expect(names).toHaveLength(new Set(names).size);
+    expect(migrations().filter((file) => /drop function/.test(read(file)))).toEqual([]);
   });
 
   it('is excused only while it is there', () => {

@@ -13,20 +13,27 @@ export interface Touch {
 
 const root = path.join(import.meta.dirname, '..', '..', '..');
 
-/** Every touch of one of these tables in the gateway's statements and in the functions of its migrations that are in force. */
+/** Every touch of one of these tables in the gateway's statements and in the functions of its migrations. */
 export function touchesOf(tables: readonly string[]): readonly Touch[] {
   const code = globSync('gateway/**/*.ts', { cwd: root }).sort();
   const inCode = code.flatMap((file) =>
     textsOf(read(file)).flatMap((text) => touchesIn(file, withoutLineComments(text), tables)),
   );
-  const migrations = globSync('gateway/db/migrations/*.sql', { cwd: root }).sort();
-  const inFunctions = functionsInForce(migrations).flatMap(({ file, name, body }) =>
-    body.split(';').flatMap((statement) => touchesIn(`${file} ${name}`, statement, tables)),
-  );
+  const inFunctions = migrations()
+    .flatMap(functionsOf)
+    .flatMap(({ file, name, body }) =>
+      body.split(';').flatMap((statement) => touchesIn(`${file} ${name}`, statement, tables)),
+    );
   return [...inCode, ...inFunctions];
 }
 
-function read(file: string): string {
+/** The migrations in their order, from the root of the repository. */
+export function migrations(): readonly string[] {
+  return globSync('gateway/db/migrations/*.sql', { cwd: root }).sort();
+}
+
+/** The text of a file, by its path from the root of the repository. */
+export function read(file: string): string {
   return readFileSync(path.join(root, file), 'utf8');
 }
 
@@ -86,22 +93,18 @@ function endOfExpression(source: string, from: number): number {
   return source.length;
 }
 
-interface SqlFunction {
+export interface SqlFunction {
   readonly file: string;
   readonly name: string;
   readonly body: string;
 }
 
-/** The last definition of each function that no later migration drops. */
-function functionsInForce(files: readonly string[]): readonly SqlFunction[] {
-  const found = new Map<string, SqlFunction>();
-  for (const file of files) {
-    const text = withoutLineComments(read(file));
-    for (const [, name = ''] of text.matchAll(/drop function (\w+)/g)) found.delete(name);
-    const definitions = text.matchAll(/create (?:or replace )?function (\w+).*?\$\$(.*?)\$\$/gs);
-    for (const [, name = '', body = ''] of definitions) found.set(name, { file, name, body });
-  }
-  return [...found.values()];
+/** The functions that a migration defines. */
+export function functionsOf(file: string): readonly SqlFunction[] {
+  const definitions = withoutLineComments(read(file)).matchAll(
+    /create (?:or replace )?function (\w+).*?\$\$(.*?)\$\$/gs,
+  );
+  return [...definitions].map(([, name = '', body = '']) => ({ file, name, body }));
 }
 
 function withoutLineComments(sql: string): string {

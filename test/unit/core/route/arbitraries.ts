@@ -95,8 +95,9 @@ function routesOf(
   );
 }
 
-/** A handful of Routes with all kinds of matches, and enough of them for an index of several levels. */
+/** A handful of Routes with all kinds of matches, enough for an index of several levels, and hundreds. */
 export const routes = routesOf(match);
+export const someRoutes = routesOf(match, 60);
 export const manyRoutes = routesOf(match, 400);
 
 /** Routes of one rule, without what the shadow proof does not decide: expressions, and a field that is never absent. */

@@ -42,7 +42,7 @@ async function executeOne(
     database: {} as Database,
     hints: { tell: () => undefined, follow: () => expect.fail('nothing is waited for') },
     runTurn,
-    limits: { admit: () => freePermit, tryAdmit: async () => permit, stop: async () => undefined },
+    limits: { acquire: () => freePermit, tryAcquire: async () => permit, stop: async () => undefined },
     finisher: {
       finish: async (ending) => endings.push(ending) > 0,
       abandon: () => undefined,

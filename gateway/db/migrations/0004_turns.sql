@@ -1,13 +1,7 @@
--- Runs of the API: turns that may be repeated, background runs, responses, events and approvals.
-
-drop function begin_turn(uuid, text, uuid, text, text, bigint, bigint, text, text, text, text, text, text, uuid, uuid, jsonb,
-  boolean, integer, integer);
-drop function continue_turn(uuid, uuid, integer);
-drop function finish_turn(uuid, uuid, integer, text, text, jsonb, jsonb, text, text, text);
-drop index runs_by_agent;
+-- Turns: begin, continue, finish. Each function is one round trip and holds nothing once it returned.
 
 -- What a session said so far, its newest `most` items, oldest first, and nothing that another agent said.
-create or replace function session_history(session uuid, most integer) returns jsonb language sql stable as $$
+create function session_history(session uuid, most integer) returns jsonb language sql stable as $$
   select coalesce(jsonb_agg(data order by seq), '[]')
   from (
     select i.seq, i.data from items i
@@ -15,83 +9,6 @@ create or replace function session_history(session uuid, most integer) returns j
     order by i.seq desc limit most
   ) newest
 $$;
-
-alter table sessions
-  add column title text not null default '',
-  -- The session that this one was forked from.
-  add column parent_id uuid;
-create index sessions_by_principal on sessions (principal, id) where platform = 'api';
-create index sessions_by_use on sessions (agent, last_active_at);
-
-alter table runs
-  -- What was said and done, as items; of a run with a session they are in `items` too.
-  add column output jsonb,
-  add column finish_reason text,
-  -- By the prices of the Agent at that time.
-  add column cost numeric,
-  add column currency text,
-  add column response_id uuid;
-create index runs_by_principal on runs (principal, created_at desc, id) where trigger = 'api';
--- What retention looks for; a run with a session goes with it.
-create index runs_ended on runs (agent, finished_at) where session_id is null and job_uid is null;
-create index runs_by_session on runs (session_id, created_at desc) where session_id is not null;
-
--- What POST /v1/responses made. It belongs to its agent and principal alone. last_seq: the newest item of the session when
--- it was complete; deleting hides it and keeps what later ones need.
-create table responses (
-  id uuid primary key,
-  agent text not null,
-  principal text not null,
-  session_id uuid not null references sessions (id) on delete cascade,
-  run_id uuid not null,
-  previous_id uuid,
-  last_seq bigint,
-  -- The fields of the request that the response repeats.
-  request jsonb not null,
-  created_at timestamptz not null default talaria_now(),
-  deleted_at timestamptz
-);
-create index responses_by_session on responses (session_id);
-
--- What happened in a run, in order, while its worker held it. The end of the run is not here: its row tells it.
-create table run_events (
-  run_id uuid not null references runs (id) on delete cascade,
-  seq bigint not null,
-  agent text not null,
-  type text not null,
-  data jsonb not null,
-  created_at timestamptz not null default talaria_now(),
-  primary key (run_id, seq)
-);
-
--- Calls of tools that wait, or waited, for a person.
-create table approvals (
-  run_id uuid not null references runs (id) on delete cascade,
-  call_id text not null,
-  agent text not null,
-  tool text not null,
-  arguments text not null,
-  status text not null check (status in ('pending', 'approved', 'denied', 'expired')),
-  asked_at timestamptz not null default talaria_now(),
-  decided_at timestamptz,
-  -- The principal that decided.
-  decided_by text not null default '',
-  primary key (run_id, call_id)
-);
-
--- One row per Idempotency-Key of a principal: what its first request did, for a day.
-create table idempotency_keys (
-  principal text not null,
-  key text not null,
-  agent text not null,
-  -- Over path, routing headers and raw body.
-  hash text not null,
-  run_id uuid,
-  session_id uuid,
-  created_at timestamptz not null default talaria_now(),
-  primary key (principal, key)
-);
-create index idempotency_keys_by_age on idempotency_keys (created_at);
 
 -- Takes an Idempotency-Key. Null: it is the caller's now. Else the row of the one who has it.
 create function take_idempotency_key(
@@ -120,9 +37,9 @@ end
 $$;
 
 -- Makes the key of a run that never started free again: only what began is repeated.
-create function release_idempotency_key(run runs) returns boolean language sql as $$
+create function release_idempotency_key(of_principal text, of_run uuid) returns boolean language sql as $$
   with released as (
-    delete from idempotency_keys k where k.principal = run.principal and k.run_id = run.id returning 1
+    delete from idempotency_keys k where k.principal = of_principal and k.run_id = of_run returning 1
   )
   select exists (select from released)
 $$;
@@ -239,7 +156,7 @@ begin
 
     if session.id is null or session.agent <> run_agent then
       if idempotency_key <> '' then
-        delete from idempotency_keys k where k.principal = run_principal and k.key = idempotency_key;
+        perform release_idempotency_key(run_principal, new_run);
       end if;
       return query select case when session.id is null then 'missing' else 'other_agent' end, session.id,
         coalesce(session.agent, ''), null::jsonb, null::uuid;
@@ -267,14 +184,14 @@ begin
         where r.session_id = session.id and r.status = 'queued'
         returning r.*
       )
-      select count(release_idempotency_key(cancelled)) into waiting from cancelled;
+      select count(release_idempotency_key(cancelled.principal, cancelled.id)) into waiting from cancelled;
       update runs r
       set status = 'stopping', stop_by = talaria_now() + interval '1 minute', error_code = 'run_interrupted',
         error_message = 'a newer message of its session interrupted it'
       where r.session_id = session.id and r.status in ('running', 'waiting_for_approval');
     elsif (is_active or waiting > 0) and (policy = 'Reject' or waiting >= most_waiting) then
       if idempotency_key <> '' then
-        delete from idempotency_keys k where k.principal = run_principal and k.key = idempotency_key;
+        perform release_idempotency_key(run_principal, new_run);
       end if;
       return query select 'busy', session.id, session.agent, null::jsonb, null::uuid;
       return;
@@ -406,7 +323,7 @@ begin
   end if;
   -- One whose begin had no answer was refused to its client, who may ask again.
   if run.started_at is null or (end_status = 'cancelled' and end_error_code = 'state_unavailable') then
-    perform release_idempotency_key(run);
+    perform release_idempotency_key(run.principal, run.id);
   end if;
   if run.session_id is null then
     return query select true, null::uuid;
