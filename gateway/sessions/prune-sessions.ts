@@ -44,11 +44,11 @@ const lockStatement = `
   from ${keptAgents}
   cross join lateral (
     select s.id, s.agent from sessions s
-    where s.agent = kept.agent and s.last_active_at < ${cutOff}
+    where s.agent = kept.agent and s.created_at < ${cutOff} and s.last_active_at < ${cutOff}
       and not exists (
         select from runs r
         where r.session_id = s.id and r.status in ${openStatuses})
-    order by s.last_active_at limit $3 for update skip locked
+    order by s.created_at limit $3 for update skip locked
   ) unused
   limit $3`;
 

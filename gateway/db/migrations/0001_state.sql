@@ -28,7 +28,8 @@ create table workers (
   lease_until timestamptz not null
 );
 
--- The key is columns, not a string: no id can forge another's part. '' stands for absent.
+-- The key is columns, not a string: no id can forge another's part. '' stands for absent. What every turn changes is in no
+-- index, and a page has room for it, so that a turn writes the row and no index.
 create table sessions (
   id uuid primary key,
   agent text not null,
@@ -45,7 +46,7 @@ create table sessions (
   created_at timestamptz not null default talaria_now(),
   last_active_at timestamptz not null default talaria_now(),
   ended_at timestamptz
-);
+) with (fillfactor = 80);
 -- API sessions without a name are found by id alone, so any number of them may share the rest of the key.
 create unique index sessions_key on sessions
   (agent, platform, account, chat_type, chat_id, thread_id, user_id, principal, name)

@@ -1,8 +1,7 @@
 -- Runs of the API: forks of sessions, responses, events, approvals and idempotency keys.
 
 -- The newest live session of a conversation keeps its agent under a rule that splits.
-create index sessions_conversation on sessions (platform, account, chat_id, thread_id, last_active_at desc)
-  where ended_at is null;
+create index sessions_conversation on sessions (platform, account, chat_id, thread_id, user_id) where ended_at is null;
 create index runs_waiting on runs (session_id, created_at, id) where status = 'queued';
 
 alter table sessions
@@ -10,7 +9,7 @@ alter table sessions
   -- The session that this one was forked from.
   add column parent_id uuid;
 create index sessions_by_principal on sessions (principal, id) where platform = 'api';
-create index sessions_by_use on sessions (agent, last_active_at);
+create index sessions_by_age on sessions (agent, created_at);
 
 alter table runs
   -- What was said and done, as items; of a run with a session they are in `items` too.
