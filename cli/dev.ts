@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../core/lib/clock.ts';
 import { onShutdown } from '../core/lib/shutdown.ts';
 import { parseGatewayConfig } from '../gateway/config/config-file.ts';
-import { describeMisses } from '../gateway/config/source.ts';
+import { describeReport } from '../gateway/config/job-report.ts';
 import { createGateway } from '../gateway/gateway.ts';
 import { createConsoleLog } from './dev/console-log.ts';
 import { createDirectorySource, type Reading, RefusedFolder } from './dev/directory-source.ts';
@@ -52,7 +52,7 @@ async function dev(folder: string, options: DevOptions): Promise<void> {
     source: createDirectorySource({ folder, stateFolder, clock: systemClock, log, onReading: printReading }),
     jobStatus: {
       writeJobStatus: async () => undefined,
-      reportMiss: async ({ name }, missed) => log.warn({ cronJob: name }, describeMisses(missed)),
+      report: async ({ name }, report) => log.warn({ cronJob: name }, describeReport(report)),
     },
     databaseUrl,
     databaseDirectUrl: databaseUrl,

@@ -141,7 +141,7 @@ export const conditionTable = {
       Scheduled: 'It has.',
       Completed: 'Its only instant is past.',
       Suspended: 'It is suspended.',
-      Paused: 'It was paused after too many failures, until its spec changes.',
+      Paused: 'It was paused after too many failures, until its spec changes or it is resumed by hand.',
       Manual: 'It was paused by hand, until it is resumed by hand.',
     },
   },

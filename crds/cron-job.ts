@@ -119,7 +119,7 @@ const spec = fields(
       fields({ name: label('Name of the CronJob, in the same namespace.') }, 'One CronJob of the same agent.'),
       'name',
       { max: 8 },
-      'CronJobs of the same agent whose last output is put before the prompt, in this order.',
+      'CronJobs of the same agent whose last output is put before the prompt, in this order, at most 8,000 characters of each.',
     ).default([]),
     onFailure: fields(
       {
@@ -128,7 +128,7 @@ const spec = fields(
         suspendAfter: integer(
           1,
           1000,
-          'Pause the job after this many failures in a row, until its spec changes. Never by default.',
+          'Pause the job after this many failures in a row, until its spec changes or it is resumed by hand. Never by default.',
         ).optional(),
       },
       'What a failed run leads to.',

@@ -33,7 +33,6 @@ export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
     { field: 'spec.onFailure.deliver[].account' },
     { field: 'spec.onFailure.deliver[].chatId' },
     { field: 'spec.onFailure.deliver[].threadId' },
-    { field: 'spec.contextFrom' },
   ],
 };
 

@@ -1,7 +1,7 @@
 import { startBacklog } from './catch-up.ts';
 import { missAll } from './missed.ts';
 import { nextSlot } from './next.ts';
-import { type Outcome, runAtKey, slotKey } from './outcome.ts';
+import { type Missed, type Outcome, type Started, slotKey } from './outcome.ts';
 import type { Schedule } from './parse.ts';
 import { type Stretch, slotsBetween } from './slots.ts';
 import type { History, Terms } from './terms.ts';
@@ -38,16 +38,16 @@ export function decide(terms: Terms, history: History, now: number): Decision {
 }
 
 /**
- * The outcome of a run asked for by `talaria.dev/run-at`: it heeds the Agent and Forbid, but neither suspension nor the
- * schedule. `startedNow` tells whether a slot of the job starts in the same transaction.
+ * The outcome of a run asked for by `talaria.dev/run-at` or the API: it heeds the Agent and Forbid, but neither suspension
+ * nor the schedule. `startedNow` tells whether a slot of the job starts in the same transaction.
  */
-export function decideRunAt(
+export function decideRunNow(
   terms: Terms,
   history: History,
-  run: { readonly value: string; readonly startedNow: boolean },
+  run: { readonly key: string; readonly startedNow: boolean },
   now: number,
-): Outcome {
-  const key = runAtKey(run.value);
+): Started | Missed {
+  const { key } = run;
   const active = run.startedNow || history.activeRuns + history.queuedRuns > 0;
   if (!terms.agentServes) return { kind: 'Missed', key, slot: now, reason: 'AgentUnavailable' };
   if (terms.concurrencyPolicy === 'Forbid' && active) return { kind: 'Missed', key, slot: now, reason: 'Forbid' };

@@ -52,3 +52,8 @@ export function slotKey(slot: number): string {
 export function runAtKey(value: string): string {
   return `run-at:${value}`;
 }
+
+/** The key of a run that was asked for by the API; `id` is new each time. */
+export function runNowKey(id: string): string {
+  return `now:${id}`;
+}

@@ -55,6 +55,9 @@ export function parseAt(text: string): Schedule {
     const cure = 'write an RFC 3339 time with an offset, such as 2027-01-31T09:00:00Z';
     throw new ScheduleError('InvalidSchedule', `at "${text}" is not an instant; ${cure}`);
   }
+  if (at < 0) {
+    throw new ScheduleError('InvalidSchedule', `at "${text}" is before 1970; write the instant at which it is to run`);
+  }
   return { kind: 'at', at };
 }
 

@@ -1,4 +1,5 @@
 import type { Snapshot } from '../../core/snapshot/schema.ts';
+import type { JobReport } from './job-report.ts';
 
 /** One complete configuration: a verified snapshot and every credential value that it names. */
 export interface Configuration {
@@ -21,23 +22,8 @@ export interface ConfigSource {
 export interface JobStatusSink {
   /** Writes the gateway-owned status fields of one CronJob; `status` is compared by the caller, so a call is a change. */
   readonly writeJobStatus: (job: { readonly name: string; readonly uid: string }, status: JobStatus) => Promise<void>;
-  /** Tells people that slots of a CronJob were missed. */
-  readonly reportMiss: (job: { readonly name: string; readonly uid: string }, missed: MissedSlots) => Promise<void>;
-}
-
-/** Slots of one CronJob that were missed, one at least. */
-export interface MissedSlots {
-  readonly count: number;
-  readonly lastSlot: Date;
-  /** Why the last one was missed, such as `Forbid`. */
-  readonly reason: string;
-}
-
-/** A sentence for people, such as `2 slots were missed; the newest, 2026-01-01T00:00:00Z, because of Forbid.` */
-export function describeMisses({ count, reason, lastSlot }: MissedSlots): string {
-  const slot = lastSlot.toISOString().replace('.000Z', 'Z');
-  if (count === 1) return `The slot ${slot} was missed because of ${reason}.`;
-  return `${count} slots were missed; the newest, ${slot}, because of ${reason}.`;
+  /** Tells people of something that happened to a CronJob. */
+  readonly report: (job: { readonly name: string; readonly uid: string }, report: JobReport) => Promise<void>;
 }
 
 /** The status fields of a CronJob that gateways own. Times are RFC 3339. */

@@ -46,8 +46,10 @@ const unavailableMessages = [
   'Client was closed and is not queryable',
 ];
 
-function isUnavailable(error: unknown): boolean {
+/** Whether an error, pg's own or TalariaError, says that the database cannot be used right now. */
+export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
+  if (error instanceof TalariaError) return error.code === 'state_unavailable';
   if (error instanceof AggregateError) return error.errors.some(isUnavailable);
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (unavailableCodes.has(code) || code.startsWith('08')) return true;

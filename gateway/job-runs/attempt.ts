@@ -3,6 +3,7 @@ import { deadline } from '../../core/lib/deadline.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import { untilStored } from '../../core/lib/until-stored.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
+import type { JobEntry } from '../../core/snapshot/schema.ts';
 import type { ChatMessage } from '../agent/models/port.ts';
 import type { RunTurn, TurnResult } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
@@ -14,6 +15,7 @@ import { RunStopped } from '../runs/request-stop.ts';
 import { finalText, toItems } from '../sessions/items.ts';
 import type { RecordEffects } from '../worker/record-effects.ts';
 import type { FinishRun, JobRunEnding } from './finish-run.ts';
+import { contextJobs, promptWithContext } from './job-context.ts';
 import type { JobRun } from './job-run.ts';
 import { openJobSession } from './job-session.ts';
 import { preflight } from './preflight.ts';
@@ -100,10 +102,11 @@ async function takeTurn(
   onEffect: () => void,
 ): Promise<AttemptResult> {
   const resolution = preflight(run, options.table);
+  const context = contextJobs(run, options.table);
   const permit = await untilStored(() => options.limits.tryAcquire(resolution.agent), signal);
   if (permit === undefined) return { kind: 'busy' };
   try {
-    return await permittedTurn(options, run, { resolution, permit, signal, onEffect });
+    return await permittedTurn(options, run, { resolution, context, permit, signal, onEffect });
   } finally {
     permit.release();
   }
@@ -111,22 +114,25 @@ async function takeTurn(
 
 interface PermittedTurn {
   readonly resolution: Resolution;
+  readonly context: readonly JobEntry[];
   readonly permit: Permit;
   readonly signal: AbortSignal;
   readonly onEffect: () => void;
 }
 
 async function permittedTurn(
-  { database, table, runTurn, recordEffects, clock }: ExecuteOptions,
+  options: ExecuteOptions,
   run: JobRun,
-  { resolution, permit, signal, onEffect }: PermittedTurn,
+  { resolution, context, permit, signal, onEffect }: PermittedTurn,
 ): Promise<AttemptResult> {
+  const { database, table, runTurn, recordEffects } = options;
   const session = await untilStored(() => openJobSession(database, run, resolution.agent), signal);
   if (session.kind === 'busy') {
     permit.cancel();
     return { kind: 'busy' };
   }
-  const prompt: ChatMessage = { role: 'user', content: run.input.prompt };
+  const content = await untilStored(() => promptWithContext(database, run, context), signal);
+  const prompt: ChatMessage = { role: 'user', content };
   const result = await runTurn({
     resolution,
     table,
@@ -135,16 +141,31 @@ async function permittedTurn(
     signal,
     onUsage: countTokens(permit),
     onEffect: async () => {
+      const used = { generation: resolution.agent.generation, sequence: table.sequence };
       const own = session.kind === 'isolated' ? session : undefined;
-      const recorded = await untilStored(() => recordEffects(run, own), signal);
+      const recorded = await untilStored(() => recordEffects(run, own, used), signal);
       if (!recorded) throw new RunFailure('run_interrupted', 'the run was taken from its worker or asked to stop');
       onEffect();
     },
   });
-  return { kind: 'ended', ending: completedEnding(run, prompt, result, clock.now()) };
+  if (finalText(result.output).trim() === '') return emptyResult(options, run, prompt, result);
+  return { kind: 'ended', ending: completedEnding(options, run, prompt, result) };
 }
 
-function completedEnding(run: JobRun, prompt: ChatMessage, result: TurnResult, now: number): JobRunEnding {
+/** An agent that has nothing to say says its silence marker; nothing at all is a fault, which people are told of. */
+function emptyResult(options: ExecuteOptions, run: JobRun, prompt: ChatMessage, result: TurnResult): AttemptResult {
+  const failure = new RunFailure('empty_result', 'the agent answered with no text; nothing was delivered');
+  const { output, usage, model } = result;
+  const turn = { items: [...toItems(prompt), ...output], usage, model };
+  return { kind: 'failed', failure, effects: true, ending: { ...failedEnding(options, run, failure), turn } };
+}
+
+function completedEnding(
+  { clock }: ExecuteOptions,
+  run: JobRun,
+  prompt: ChatMessage,
+  result: TurnResult,
+): JobRunEnding {
   const { output, usage, model } = result;
   const text = finalText(output);
   return {
@@ -153,13 +174,13 @@ function completedEnding(run: JobRun, prompt: ChatMessage, result: TurnResult, n
     usage,
     model,
     items: [...toItems(prompt), ...output],
-    outbox: outboxRows(run, { outcome: 'completed', text }, now),
+    outbox: outboxRows(run, { outcome: 'completed', text }, clock.now()),
   };
 }
 
-function failedEnding({ clock }: ExecuteOptions, run: JobRun, { code, message }: RunFailure): JobRunEnding {
+function failedEnding({ clock }: ExecuteOptions, run: JobRun, { code, message }: RunFailure) {
   return {
-    status: 'failed',
+    status: 'failed' as const,
     code,
     message,
     outbox: outboxRows(run, { outcome: 'failed', code, message }, clock.now()),

@@ -37,7 +37,8 @@ const claimStatement = `
   ),
   taken as (
     update runs r
-    set status = 'running', worker = $1, attempt = attempt + 1, started_at = coalesce(started_at, talaria_now())
+    set status = 'running', worker = $1, attempt = attempt + 1, started_at = coalesce(started_at, talaria_now()),
+      error_code = null, error_message = null
     from candidates where r.id = candidates.id
     returning r.id, r.agent, r.agent_uid, r.job_uid, r.slot, r.attempt, r.max_attempts, r.backlog, r.input
   ),

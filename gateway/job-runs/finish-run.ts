@@ -22,6 +22,8 @@ export type JobRunEnding =
       readonly status: 'failed';
       readonly code: string;
       readonly message: string;
+      /** Of a run that failed although its turn did not. */
+      readonly turn?: { readonly items: readonly Item[]; readonly usage: Usage; readonly model: string };
       /** Sent when the job has failed `onFailure.afterConsecutive` times in a row. */
       readonly outbox: readonly OutboxRow[];
     }
@@ -91,6 +93,7 @@ async function finishAll(database: Database, ended: readonly Ended[]): Promise<r
 function toRow({ run, ending }: Ended) {
   const done = ending.status === 'completed' ? ending : undefined;
   const failed = ending.status === 'failed' ? ending : undefined;
+  const turn = done ?? failed?.turn;
   const { onFailure, session } = run.input.job;
   return {
     id: run.id,
@@ -98,11 +101,11 @@ function toRow({ run, ending }: Ended) {
     attempt: run.attempt,
     status: ending.status,
     text: done === undefined ? null : storableText(done.text),
-    usage: done?.usage ?? null,
-    model: done === undefined ? null : storableText(done.model),
+    usage: turn?.usage ?? null,
+    model: turn === undefined ? null : storableText(turn.model),
     error_code: failed?.code ?? null,
     error_message: failed === undefined ? null : storableText(failed.message),
-    items: done === undefined ? [] : storable(done.items),
+    items: turn === undefined ? [] : storable(turn.items),
     outbox: ending.status === 'cancelled' ? [] : storable(ending.outbox),
     after_consecutive: onFailure.afterConsecutive,
     suspend_after: onFailure.suspendAfter ?? null,
@@ -112,9 +115,12 @@ function toRow({ run, ending }: Ended) {
 
 const keepLateResult = `update runs set output_text = $2 where id = $1 and status = 'unknown' and output_text is null`;
 
-/** `suspendAfter` failures in a row pause the job; without a bound the comparison is null. */
+/**
+ * `suspendAfter` failures in a row pause the job; without a bound the comparison is null. `next_start` stays: the ticker may
+ * have to look for a run that was asked for, and finds the pause when it does.
+ */
 const pausesNow = `coalesce(e.status = 'failed' and j.gone_at is null and j.paused_reason is null
-  and j.consecutive_failures + 1 >= e.suspend_after, false)`;
+  and j.consecutive_failures + 1 - j.failures_forgiven >= e.suspend_after, false)`;
 
 /** Never waits for a row: one that is locked holds up no other run of the batch, and no two transactions wait in a ring. */
 const finishStatement = `
@@ -146,19 +152,20 @@ const finishStatement = `
     where r.id = held.id
     returning r.id, r.job_uid, r.occurrence, r.status, r.session_id, r.agent, r.agent_uid, r.slot,
       i.outbox, i.after_consecutive, i.suspend_after, i.isolated,
-      case r.status when 'completed' then i.items else '[]' end as items
+      case r.status when 'cancelled' then '[]' else i.items end as items
   ),
   job as (
     update cron_jobs j
     set consecutive_failures = case e.status when 'completed' then 0 when 'failed' then j.consecutive_failures + 1
           else j.consecutive_failures end,
+        failures_forgiven = case when e.status = 'completed' then 0 else j.failures_forgiven end,
+        failed_count = j.failed_count + (e.status = 'failed')::integer,
         last_succeeded = case when e.status = 'completed' then greatest(j.last_succeeded, e.slot)
           else j.last_succeeded end,
         paused_reason = case when ${pausesNow} then 'Failures' else j.paused_reason end,
-        next_start = case when ${pausesNow} then null else j.next_start end,
         next_slot = case when ${pausesNow} then null else j.next_slot end,
         status_version = j.status_version + 1,
-        status_urgent = j.status_urgent or ${pausesNow} or e.occurrence like 'run-at:%'
+        status_urgent = j.status_urgent or ${pausesNow} or e.occurrence like 'run-at:%' or e.occurrence like 'now:%'
           or (e.status = 'completed' and j.last_succeeded is null)
           or (e.status = 'completed' and j.status_healthy <> 'Healthy')
           or (e.status = 'failed' and j.status_healthy <> 'RunFailed')

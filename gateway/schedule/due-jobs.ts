@@ -1,10 +1,11 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
-import { decide, decideRunAt } from '../../core/schedule/decide.ts';
-import { type Outcome, slotKey } from '../../core/schedule/outcome.ts';
+import { decide, decideRunNow } from '../../core/schedule/decide.ts';
+import { type Outcome, runAtKey, slotKey } from '../../core/schedule/outcome.ts';
 import type { JobEntry } from '../../core/snapshot/schema.ts';
 import type { Table } from '../config/table.ts';
 import type { Database, SqlClient } from '../db/pool.ts';
-import { entryHash, scheduleText } from './entry.ts';
+import { isUnavailable } from '../db/unavailable.ts';
+import { entryHash, runAtOf, scheduleText } from './entry.ts';
 import { type JobRow, jobRowColumns, type RawJobRow, toJobRow } from './job-row.ts';
 import { countOpenRuns } from './open-runs.ts';
 import type { OpenRuns } from './plan.ts';
@@ -24,32 +25,58 @@ export interface DueJobs {
 }
 
 /**
- * Decides the slots of up to 200 due jobs in one short transaction, each under its row's lock: outcomes, runs, gaps and the
+ * Decides the slots of up to `limit` due jobs in one short transaction, each under its row's lock: outcomes, runs, gaps and the
  * rows themselves are stored together or not at all. Jobs that another replica holds, or knows better, are passed over.
+ * Throws UndecidableJob when the only job that it took is at fault.
  */
-export async function decideDueJobs(database: Database, table: Table): Promise<DueJobs> {
+export async function decideDueJobs(database: Database, table: Table, limit = batchSize): Promise<DueJobs> {
   return await database.transaction(async (client) => {
-    const { rows } = await client.query<RawJobRow & { now: Date }>(lockStatement, [table.sequence, batchSize]);
-    if (rows.length === 0) return { decided: 0, started: 0, differing: [] };
-    const due = rows.map((raw) => ({ row: toJobRow(raw), entry: table.jobs.get(raw.uid), now: raw.now.getTime() }));
-    const held = due.flatMap(({ row, entry, now }) =>
-      entry !== undefined && entryHash(entry) === row.entryHash ? [{ row, entry, now }] : [],
-    );
-    const openRuns = await countOpenRuns(
-      client,
-      held.map(({ row }) => row.uid),
-    );
-    const decided: DecidedRow[] = [];
-    for (const [index, { row, entry, now }] of held.entries()) {
-      if (index % jobsBetweenPauses === jobsBetweenPauses - 1) await yieldToOthers();
-      decided.push(...decideJob(row, entry, openRuns(row.uid), table, now));
+    const { rows } = await client.query<LockedRow>(lockStatement, [table.sequence, limit]);
+    try {
+      return await decideRows(client, rows, table);
+    } catch (error) {
+      const [first, ...others] = rows;
+      if (first === undefined || others.length > 0 || isUnavailable(error)) throw error;
+      throw new UndecidableJob(first, error);
     }
-    const started = await writeOutcomes(client, decided, table);
-    await writeRows(client, decided);
-    const heldUids = new Set(held.map(({ row }) => row.uid));
-    const differing = due.map(({ row }) => row.uid).filter((uid) => !heldUids.has(uid));
-    return { decided: decided.length, started, differing };
   });
+}
+
+/** One job was to be decided, and what came of it cannot be stored. */
+export class UndecidableJob extends Error {
+  override readonly name = 'UndecidableJob';
+  readonly uid: string;
+  readonly job: string;
+
+  constructor({ uid, name }: Pick<RawJobRow, 'uid' | 'name'>, cause: unknown) {
+    super(`the slots of CronJob ${name} cannot be decided`, { cause });
+    this.uid = uid;
+    this.job = name;
+  }
+}
+
+type LockedRow = RawJobRow & { readonly now: Date };
+
+async function decideRows(client: SqlClient, rows: readonly LockedRow[], table: Table): Promise<DueJobs> {
+  if (rows.length === 0) return { decided: 0, started: 0, differing: [] };
+  const due = rows.map((raw) => ({ row: toJobRow(raw), entry: table.jobs.get(raw.uid), now: raw.now.getTime() }));
+  const held = due.flatMap(({ row, entry, now }) =>
+    entry !== undefined && entryHash(entry) === row.entryHash ? [{ row, entry, now }] : [],
+  );
+  const openRuns = await countOpenRuns(
+    client,
+    held.map(({ row }) => row.uid),
+  );
+  const decided: DecidedRow[] = [];
+  for (const [index, { row, entry, now }] of held.entries()) {
+    if (index % jobsBetweenPauses === jobsBetweenPauses - 1) await yieldToOthers();
+    decided.push(...decideJob(row, entry, openRuns(row.uid), table, now));
+  }
+  const started = await writeOutcomes(client, decided, table);
+  await writeRows(client, decided);
+  const heldUids = new Set(held.map(({ row }) => row.uid));
+  const differing = due.map(({ row }) => row.uid).filter((uid) => !heldUids.has(uid));
+  return { decided: decided.length, started, differing };
 }
 
 interface DecidedRow {
@@ -72,10 +99,10 @@ function decideJob(row: JobRow, entry: JobEntry, open: OpenRuns, table: Table, n
   const { outcomes, decidedTo, nextStart } = terms.suspended
     ? { outcomes: [], decidedTo: row.decidedTo, nextStart: undefined }
     : decide(terms, history, now);
-  const value = entry.runAt ?? '';
+  const value = runAtOf(entry);
   const startedNow = outcomes.some((outcome) => outcome.kind === 'Started');
   const asksForRun = value !== '' && value !== row.runAtSeen;
-  const run = asksForRun ? [decideRunAt(terms, history, { value, startedNow }, now)] : [];
+  const run = asksForRun ? [decideRunNow(terms, history, { key: runAtKey(value), startedNow }, now)] : [];
   return [
     {
       entry,

@@ -2,6 +2,7 @@ import { sha256 } from '../../core/lib/hash.ts';
 import { canonicalJson } from '../../core/lib/json.ts';
 import { parseAt, parseSchedule, type Schedule, ScheduleError } from '../../core/schedule/parse.ts';
 import type { JobEntry } from '../../core/snapshot/schema.ts';
+import { storableText } from '../sessions/storable.ts';
 
 const hashes = new WeakMap<JobEntry, string>();
 
@@ -17,6 +18,14 @@ export function entryHash(entry: JobEntry): string {
 /** What gives a job its slots, as text; two entries with the same text have the same slots. */
 export function scheduleText({ schedule, at, timeZone }: JobEntry): string {
   return canonicalJson(at === undefined ? { schedule, timeZone } : { at });
+}
+
+/** A longer value of `talaria.dev/run-at` is known by its hash: it becomes part of a key. */
+const maxRunAtCharacters = 256;
+
+/** The value of `talaria.dev/run-at` as it is stored and compared; '' for none. */
+export function runAtOf({ runAt = '' }: JobEntry): string {
+  return runAt.length > maxRunAtCharacters ? `sha256:${sha256(runAt)}` : storableText(runAt);
 }
 
 const schedules = new Map<string, Schedule | undefined>();

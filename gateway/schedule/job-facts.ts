@@ -1,5 +1,6 @@
 import type { JobStatus } from '../config/source.ts';
 import type { Database } from '../db/pool.ts';
+import type { Told } from './news.ts';
 import type { JobFacts, RecentFact } from './status.ts';
 
 /** A CronJob whose status may have to be written, at the version that the facts have. */
@@ -10,6 +11,9 @@ export interface PendingStatus {
   readonly facts: JobFacts;
   /** What was written last. */
   readonly written: JobStatus | undefined;
+  readonly told: Told;
+  /** The database's time. */
+  readonly now: Date;
 }
 
 /**
@@ -30,7 +34,14 @@ export async function readPendingStatuses(
 
 const statement = `
   select j.uid, j.name, j.status_version, w.status, j.generation, j.suspended, j.paused_reason, j.next_slot,
-    j.last_started, j.last_succeeded, j.last_run_at, j.consecutive_failures,
+    j.last_started, j.last_succeeded, j.last_run_at, j.consecutive_failures, j.failed_count, j.misses_told,
+    j.failures_told, (select talaria_now()) as now,
+    (select jsonb_build_object('id', f.id, 'code', f.error_code)
+      from (
+        select r.id, coalesce(r.error_code, r.status) as error_code from runs r
+        where r.job_uid = j.uid and r.status in ('failed', 'unknown')
+        order by r.created_at desc, r.id desc limit 1
+      ) f) as newest_failure,
     (select coalesce(jsonb_agg(jsonb_build_object('reason', m.reason, 'count', m.count, 'slot', m.last_slot)
         order by m.reason), '[]')
       from missed_totals m where m.job_uid = j.uid) as missed,
@@ -69,6 +80,11 @@ interface FactsRow {
   readonly last_succeeded: Date | null;
   readonly last_run_at: string;
   readonly consecutive_failures: number;
+  readonly failed_count: string;
+  readonly misses_told: string;
+  readonly failures_told: string;
+  readonly now: Date;
+  readonly newest_failure: JobFacts['newestFailure'] | null;
   readonly missed: readonly { readonly reason: string; readonly count: number; readonly slot: string }[];
   readonly open: readonly { readonly id: string; readonly slot: string }[];
   readonly recent: readonly {
@@ -86,6 +102,8 @@ function toPending(row: FactsRow): PendingStatus {
     name: row.name,
     version: row.status_version,
     written: row.status ?? undefined,
+    told: { misses: Number(row.misses_told), failures: Number(row.failures_told) },
+    now: row.now,
     facts: {
       generation: Number(row.generation),
       suspended: row.suspended,
@@ -95,6 +113,8 @@ function toPending(row: FactsRow): PendingStatus {
       lastSucceeded: row.last_succeeded ?? undefined,
       lastRunAt: row.last_run_at,
       consecutiveFailures: row.consecutive_failures,
+      failedCount: Number(row.failed_count),
+      newestFailure: row.newest_failure ?? undefined,
       missed: row.missed.map(({ reason, count, slot }) => ({ reason, count, lastSlot: new Date(slot) })),
       open: row.open.map(({ id, slot }) => ({ id, slot: new Date(slot) })),
       recent: row.recent.map(toRecent),

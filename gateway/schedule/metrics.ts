@@ -1,9 +1,12 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Clock } from '../../core/lib/clock.ts';
+import { missedReasons } from '../../core/schedule/outcome.ts';
 import type { Database } from '../db/pool.ts';
 
 /** Totals are read from the database no more often than this. */
 const cacheMs = 15_000;
+/** As many CronJobs of a namespace as have series: the number that it is made for. */
+const maxJobs = 10_000;
 
 /**
  * Adds the metrics of the schedule to a registry. Slots started and missed are the database's totals, the same on every
@@ -24,37 +27,58 @@ export function addScheduleMetrics(
       this.set(tickAgeMs() / 1000);
     },
   });
-  new Counter({
-    name: 'talaria_schedule_started_total',
-    help: 'Slots of CronJobs that started.',
-    labelNames: ['job'],
-    registers,
-    async collect() {
-      const { started } = await totals();
-      this.reset();
-      for (const { job, count } of started) this.inc({ job }, count);
-    },
-  });
-  new Counter({
-    name: 'talaria_schedule_missed_total',
-    help: 'Slots of CronJobs that were missed, by reason. Suspended is no fault.',
-    labelNames: ['job', 'reason'],
-    registers,
-    async collect() {
-      const { missed } = await totals();
-      this.reset();
-      for (const { job, reason, count } of missed) this.inc({ job, reason }, count);
-    },
-  });
+  addTotal('talaria_schedule_started_total', 'Slots of CronJobs that started.', ['cronjob'], ({ started }) => started);
+  addTotal(
+    'talaria_schedule_failed_total',
+    'Runs of CronJobs that failed, or whose outcome is unknown.',
+    ['cronjob'],
+    ({ failed }) => failed,
+  );
+  addTotal(
+    'talaria_schedule_missed_total',
+    'Slots of CronJobs that were missed, those of suspensions aside.',
+    ['cronjob'],
+    ({ missed }) => missed,
+  );
+  addTotal(
+    'talaria_schedule_missed_by_reason_total',
+    'Slots that were missed, of all CronJobs, by reason. Suspended is no fault.',
+    ['reason'],
+    ({ reasons }) => reasons,
+  );
+
+  function addTotal(
+    name: string,
+    help: string,
+    labelNames: string[],
+    rowsOf: (totals: Totals) => readonly Total[],
+  ): void {
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers,
+      async collect() {
+        const rows = rowsOf(await totals());
+        this.reset();
+        for (const { count, ...labels } of rows) this.inc(labels, count);
+      },
+    });
+  }
 }
 
 interface Totals {
-  readonly started: readonly { readonly job: string; readonly count: number }[];
-  readonly missed: readonly { readonly job: string; readonly reason: string; readonly count: number }[];
+  readonly started: readonly Total[];
+  readonly failed: readonly Total[];
+  readonly missed: readonly Total[];
+  readonly reasons: readonly Total[];
 }
 
+/** A count and its label. `cronjob`, and not `job`, which is what Prometheus calls the target that it scrapes. */
+type Total = { readonly count: number } & ({ readonly cronjob: string } | { readonly reason: string });
+
 function cachedTotals(database: Database, clock: Clock): () => Promise<Totals> {
-  let known: Totals = { started: [], missed: [] };
+  let known: Totals = { started: [], failed: [], missed: [], reasons: [] };
   let readAt = Number.NEGATIVE_INFINITY;
   let reading: Promise<void> | undefined;
   const read = async () => {
@@ -71,17 +95,40 @@ function cachedTotals(database: Database, clock: Clock): () => Promise<Totals> {
   };
 }
 
-/** By name: a job that was deleted and made again goes on counting. */
+/**
+ * By name: a job that was deleted and made again goes on counting. Those of a name that no job has any more are left out,
+ * and so is what is beyond `maxJobs` names, so that the number of series is bounded. What is 0 is there: an increase from
+ * nothing is none to Prometheus.
+ */
 async function readTotals(database: Database): Promise<Totals> {
-  const started = await database.query<{ job: string; count: string }>(
-    'select name as job, sum(started_count) as count from cron_jobs group by name order by name',
-  );
-  const missed = await database.query<{ job: string; reason: string; count: string }>(
-    `select j.name as job, m.reason, sum(m.count) as count
-     from missed_totals m join cron_jobs j on j.uid = m.job_uid group by 1, 2 order by 1, 2`,
-  );
+  const jobs = await database.query<JobTotals>(jobsStatement, [maxJobs]);
+  const { rows } = await database.query<{ reason: string; count: string }>(reasonsStatement);
+  const reasons = new Map(rows.map(({ reason, count }) => [reason, Number(count)]));
+  const each = (count: (row: JobTotals) => string) =>
+    jobs.rows.map((row) => ({ cronjob: row.cronjob, count: Number(count(row)) }));
   return {
-    started: started.rows.map(({ job, count }) => ({ job, count: Number(count) })),
-    missed: missed.rows.map(({ job, reason, count }) => ({ job, reason, count: Number(count) })),
+    started: each(({ started }) => started),
+    failed: each(({ failed }) => failed),
+    missed: each(({ missed }) => missed),
+    reasons: missedReasons.map((reason) => ({ reason, count: reasons.get(reason) ?? 0 })),
   };
 }
+
+interface JobTotals {
+  readonly cronjob: string;
+  readonly started: string;
+  readonly failed: string;
+  readonly missed: string;
+}
+
+const jobsStatement = `
+  with live as (select distinct name from cron_jobs where gone_at is null order by name limit $1)
+  select j.name as cronjob, sum(j.started_count) as started, sum(j.failed_count) as failed,
+    coalesce(sum(faults.count), 0) as missed
+  from live join cron_jobs j on j.name = live.name
+  left join (
+    select job_uid, sum(count) as count from missed_totals where reason <> 'Suspended' group by job_uid
+  ) faults on faults.job_uid = j.uid
+  group by j.name order by j.name`;
+
+const reasonsStatement = 'select reason, sum(count) as count from missed_totals group by reason';

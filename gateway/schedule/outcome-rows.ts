@@ -3,7 +3,7 @@ import { type Gap, type Missed, type Outcome, runAtKey, type Started, slotKey } 
 import type { JobEntry } from '../../core/snapshot/schema.ts';
 import type { Table } from '../config/table.ts';
 import type { JobRunInput } from '../job-runs/job-run.ts';
-import { storableText } from '../sessions/storable.ts';
+import { storable } from '../sessions/storable.ts';
 
 /** Outcomes of one job, decided with one schedule and anchor. */
 export interface DecidedJob {
@@ -76,7 +76,7 @@ function recordedRow({ entry, anchor, recordedRunAt }: DecidedJob) {
 function runRow(entry: JobEntry, table: Table, { key, slot, queued }: Started, replaced: boolean) {
   const agent = table.agents.get(entry.agent);
   if (agent === undefined) throw new Error(`a run of CronJob ${entry.name} was decided without its Agent`);
-  const input: JobRunInput = { prompt: storableText(table.text(entry.prompt)), job: entry };
+  const input: JobRunInput = { prompt: table.text(entry.prompt), job: entry };
   return {
     id: newId(),
     agent: agent.name,
@@ -87,7 +87,7 @@ function runRow(entry: JobEntry, table: Table, { key, slot, queued }: Started, r
     occurrence: key,
     slot: slotKey(slot),
     replaced,
-    input,
+    input: storable(input),
     max_attempts: entry.retry.maxAttempts,
     exclusive: queued || entry.concurrencyPolicy !== 'Allow',
     backlog: queued,

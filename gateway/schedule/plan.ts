@@ -4,7 +4,7 @@ import type { Outcome } from '../../core/schedule/outcome.ts';
 import type { Terms } from '../../core/schedule/terms.ts';
 import type { JobEntry } from '../../core/snapshot/schema.ts';
 import type { Table } from '../config/table.ts';
-import { entryHash, readSchedule, scheduleText } from './entry.ts';
+import { entryHash, readSchedule, runAtOf, scheduleText } from './entry.ts';
 import type { JobRow } from './job-row.ts';
 import { termsOf } from './terms.ts';
 
@@ -65,7 +65,7 @@ function planFirstSight(entry: JobEntry, terms: Terms, pausedReason: JobRow['pau
     schedule,
     anchor,
     pausedReason,
-    runAtSeen: entry.runAt ?? '',
+    runAtSeen: runAtOf(entry),
     settled: [],
     settledFrom: { schedule, anchor },
     ...lookAhead(terms, firstDecidedTo(terms.schedule, now), anchor),
@@ -86,7 +86,7 @@ function planChange(
   const anchor = changed ? wholeSecond(now) : row.anchor;
   const decidedTo = changed ? firstDecidedTo(terms.schedule, now) : (settled?.decidedTo ?? row.decidedTo);
   const ahead = lookAhead(terms, decidedTo, anchor);
-  const asksForRun = (entry.runAt ?? '') !== '' && entry.runAt !== row.runAtSeen;
+  const asksForRun = runAtOf(entry) !== '' && runAtOf(entry) !== row.runAtSeen;
   return {
     entry,
     firstSeen: false,

@@ -7,12 +7,12 @@ const rowsAtOnce = 5_000;
 
 /**
  * Deletes one batch of what is no longer kept: ended runs beyond the job's `runsHistoryLimit` with the sessions that were
- * theirs alone, and after 30 days decided slots, gaps, deliveries that are done, and jobs that are gone. A slot is never
- * started again for that: its job is decided beyond it. A value of `talaria.dev/run-at` is remembered for good. True when
- * there may be more.
+ * theirs alone, and after 30 days decided slots, gaps, deliveries that are done, and jobs that are gone with all that was
+ * theirs. A slot is never started again for that: its job is decided beyond it. A value of `talaria.dev/run-at` is
+ * remembered as long as its job. True when there may be more.
  */
 export async function pruneOnce(database: Database): Promise<boolean> {
-  const runs = await database.query<{ jobs: number }>(runsStatement, [jobsAtOnce, rowsAtOnce, keptDays]);
+  const runs = await database.query<{ jobs: number }>(runsStatement, [jobsAtOnce, rowsAtOnce]);
   const old = await database.query<{ rows: number }>(oldStatement, [keptDays, rowsAtOnce]);
   return runs.rows[0]?.jobs === jobsAtOnce || (old.rows[0]?.rows ?? 0) >= rowsAtOnce;
 }
@@ -34,10 +34,6 @@ const runsStatement = `
     delete from sessions
     where id in (select session_id from surplus) and platform = 'cron' and ended_at is not null
   ),
-  slots_gone as (
-    delete from occurrences o using jobs
-    where o.job_uid = jobs.uid and o.slot < talaria_now() - make_interval(days => $3) and o.key not like 'run-at:%'
-  ),
   seen_to as (
     update cron_jobs j set pruned_count = jobs.started_count from jobs where j.uid = jobs.uid
   )
@@ -52,7 +48,18 @@ const oldStatement = `
   ),
   statuses_gone as (delete from cron_job_statuses where job_uid in (select uid from gone)),
   totals_gone as (delete from missed_totals where job_uid in (select uid from gone)),
+  runs_gone as (
+    delete from runs
+    where job_uid in (select uid from gone) and status in ('completed', 'failed', 'cancelled', 'unknown')
+  ),
+  sessions_gone as (delete from sessions where platform = 'cron' and principal in (select uid from gone)),
   slots_gone as (delete from occurrences where job_uid in (select uid from gone)),
+  old_slots_gone as (
+    delete from occurrences where ctid in (
+      select ctid from occurrences, long_ago
+      where decided_at < long_ago.time and key not like 'run-at:%' limit $2)
+    returning 1
+  ),
   gaps_gone as (
     delete from gaps where id in (
       select id from gaps, long_ago where to_time < long_ago.time and counted_to >= to_time limit $2)
@@ -63,4 +70,4 @@ const oldStatement = `
       where created_at < long_ago.time and status not in ('pending', 'sending') limit $2)
     returning id
   )
-  select (select count(*) from deliveries_gone)::integer as rows`;
+  select greatest((select count(*) from deliveries_gone), (select count(*) from old_slots_gone))::integer as rows`;

@@ -7,6 +7,7 @@ import { sleep } from '../../core/lib/sleep.ts';
 import type { JobStatusSink } from '../config/source.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
+import { tellUnknownRuns } from '../job-runs/tell-unknown.ts';
 import { countGapSlice } from './count-gaps.ts';
 import { addScheduleMetrics } from './metrics.ts';
 import { holdLease } from './named-lease.ts';
@@ -35,12 +36,13 @@ export interface SchedulerOptions {
 }
 
 const countEveryMs = 1_000;
+const tellEveryMs = 1_000;
 const pruneEveryMs = 60_000;
 const pruneLease = { name: 'prune', seconds: 120 };
 /** Slices of gaps that are counted in one go, with a pause for others after each. */
 const slicesInARow = 5;
 
-/** Makes a Scheduler: the ticker, the counting of gaps, the pruning, the writer of statuses and the metrics. */
+/** Makes a Scheduler: the ticker, the counting of gaps, the pruning, what is told of lost runs, the statuses and the metrics. */
 export function createScheduler(options: SchedulerOptions): Scheduler {
   const { database, jobStatus, log, clock, registry } = options;
   const upserter = createJobUpserter({ database, log });
@@ -62,6 +64,15 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     }
   };
 
+  const tell = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      await sleep(tellEveryMs, stopping.signal);
+      await quietly(log, async () => {
+        while (options.mayWork() && !stopping.signal.aborted && (await tellUnknownRuns(database, clock)) > 0);
+      });
+    }
+  };
+
   const prune = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       await sleep(pruneEveryMs, stopping.signal);
@@ -77,7 +88,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       if (loops.length > 0) return;
       ticker.start();
       statuses.start();
-      loops.push(count(), prune());
+      loops.push(count(), tell(), prune());
     },
     stop: async () => {
       stopping.abort();

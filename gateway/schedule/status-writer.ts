@@ -8,11 +8,12 @@ import type { JobStatusSink } from '../config/source.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { type PendingStatus, readPendingStatuses } from './job-facts.ts';
-import { createMissReports } from './miss-reports.ts';
+import { createJobReports } from './job-reports.ts';
 import { giveLeaseBack, holdLease } from './named-lease.ts';
-import { buildStatus, healthyReason, newestMiss } from './status.ts';
+import { newsOf, toTell } from './news.ts';
+import { buildStatus, healthyReason } from './status.ts';
 
-/** Writes the gateways' part of the status of CronJobs, and reports slots that were missed. */
+/** Writes the gateways' part of the status of CronJobs, and reports what happened to them. */
 export interface StatusWriter {
   readonly start: () => void;
   readonly stop: () => Promise<void>;
@@ -37,11 +38,11 @@ const leaseSeconds = 10;
 export function createStatusWriter({ database, sink, table, mayWork, clock, log }: StatusWriterOptions): StatusWriter {
   const stopping = new AbortController();
   const self = newId();
-  const misses = createMissReports(sink, clock, log);
+  const reports = createJobReports(sink, clock, log);
   let loop: Promise<void> | undefined;
 
   const write = async (pending: PendingStatus): Promise<void> => {
-    const now = new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    const now = pending.now.toISOString().replace(/\.\d+Z$/, 'Z');
     const status = buildStatus(pending.facts, pending.written, now);
     const same = pending.written !== undefined && canonicalJson(status) === canonicalJson(pending.written);
     let version = pending.version;
@@ -56,11 +57,12 @@ export function createStatusWriter({ database, sink, table, mayWork, clock, log 
       );
     }
     const stored = version === '0' ? null : JSON.stringify(status);
-    await database.query(writtenStatement, [pending.uid, version, stored, healthyReason(status)]);
-    const newest = newestMiss(pending.facts);
-    const count = status.missedCount - (pending.written?.missedCount ?? 0);
-    if (stored !== null && newest && count > 0)
-      misses.note({ name: pending.name, uid: pending.uid }, { count, ...newest });
+    const told = stored === null ? pending.told : toTell(pending.facts);
+    const values = [pending.uid, version, stored, healthyReason(status), told.misses, told.failures];
+    await database.query(writtenStatement, values);
+    if (stored === null) return;
+    const news = newsOf(pending.facts, pending.told, pending.written, status);
+    for (const report of news) reports.note({ name: pending.name, uid: pending.uid }, report);
   };
 
   const look = async (): Promise<void> => {
@@ -73,7 +75,7 @@ export function createStatusWriter({ database, sink, table, mayWork, clock, log 
   const run = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       await quietly(log, look);
-      await misses.send();
+      await reports.send();
       await sleep(lookEveryMs, stopping.signal);
     }
     await quietly(log, () => giveLeaseBack(database, leaseName, self));
@@ -95,7 +97,7 @@ const writtenStatement = `
     update cron_jobs
     set status_written = greatest(status_written, $2::bigint), status_written_at = talaria_now(),
         status_healthy = case when $3::jsonb is null then status_healthy else $4 end,
-        status_urgent = status_urgent and status_version > $2::bigint
+        status_urgent = status_urgent and status_version > $2::bigint, misses_told = $5, failures_told = $6
     where uid = $1
     returning uid, agent
   )

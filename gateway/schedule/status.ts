@@ -12,11 +12,22 @@ export interface JobFacts {
   readonly lastSucceeded: Date | undefined;
   readonly lastRunAt: string;
   readonly consecutiveFailures: number;
-  readonly missed: readonly { readonly reason: string; readonly count: number; readonly lastSlot: Date }[];
+  /** Runs that failed or whose outcome is unknown, since the job was first seen. */
+  readonly failedCount: number;
+  /** The newest of them that is kept. */
+  readonly newestFailure: { readonly id: string; readonly code: string } | undefined;
+  readonly missed: readonly MissedFact[];
   /** Runs that have not ended, the oldest first. */
   readonly open: readonly { readonly id: string; readonly slot: Date }[];
   /** The newest occurrences, the newest first. */
   readonly recent: readonly RecentFact[];
+}
+
+/** Slots that were missed for one reason. */
+export interface MissedFact {
+  readonly reason: string;
+  readonly count: number;
+  readonly lastSlot: Date;
 }
 
 export interface RecentFact {
@@ -42,7 +53,7 @@ export function buildStatus(facts: JobFacts, before: JobStatus | undefined, now:
     ...optional('lastScheduleTime', facts.lastStarted),
     ...optional('nextScheduleTime', facts.nextSlot),
     ...optional('lastSuccessfulTime', facts.lastSucceeded),
-    ...optional('lastMissedTime', newestMiss(facts)?.lastSlot),
+    ...optional('lastMissedTime', newest(facts.missed)?.lastSlot),
     missedCount: facts.missed.reduce((sum, { count }) => sum + count, 0),
     consecutiveFailures: facts.consecutiveFailures,
     ...(facts.lastRunAt === '' ? {} : { lastRunAt: facts.lastRunAt }),
@@ -56,12 +67,6 @@ export function buildStatus(facts: JobFacts, before: JobStatus | undefined, now:
       return { ...condition, lastTransitionTime, observedGeneration: facts.generation };
     }),
   };
-}
-
-/** The newest slot that was missed, and why; undefined when none was. */
-export function newestMiss({ missed }: JobFacts): { readonly reason: string; readonly lastSlot: Date } | undefined {
-  const newest = missed.toSorted((a, b) => byTime(a.lastSlot, b.lastSlot)).at(-1);
-  return newest && { reason: newest.reason, lastSlot: newest.lastSlot };
 }
 
 /** The reason of the condition Healthy in a status. */
@@ -81,27 +86,27 @@ function scheduled({ suspended, pausedReason, nextSlot }: JobFacts): Condition {
   if (suspended) return no('Suspended', 'spec.suspend is true; set it to false to resume');
   if (pausedReason === 'Manual') return no('Manual', 'paused by hand; resume it by hand');
   if (pausedReason === 'Failures') {
-    return no('Paused', 'paused after onFailure.suspendAfter failures in a row; change the spec to resume');
+    return no('Paused', 'paused after onFailure.suspendAfter failures in a row; change the spec, or resume it by hand');
   }
   if (nextSlot === undefined) return no('Completed', 'it has no further slot');
   return { type: 'Scheduled', status: 'True', reason: 'Scheduled', message: 'it has a next slot' };
 }
 
 /** Slots that the author's own suspension left out are no fault. */
-function healthy({ consecutiveFailures, missed, lastSucceeded }: JobFacts): Condition {
+function healthy({ consecutiveFailures, newestFailure, missed, lastSucceeded }: JobFacts): Condition {
   const no = (reason: ConditionReason<'Healthy'>, message: string): Condition => ({
     type: 'Healthy',
     status: 'False',
     reason,
     message,
   });
-  if (consecutiveFailures > 0) return no('RunFailed', 'the newest run failed; its error is stored with the run');
-  const newest = missed
-    .filter(({ reason }) => reason !== 'Suspended')
-    .toSorted((a, b) => byTime(a.lastSlot, b.lastSlot))
-    .at(-1);
-  if (newest !== undefined && newest.lastSlot.getTime() > (lastSucceeded?.getTime() ?? 0)) {
-    return no('SlotsMissed', `slots were missed since the newest successful run: ${newest.reason}`);
+  if (consecutiveFailures > 0) {
+    const why = newestFailure === undefined ? '' : `: ${newestFailure.code}`;
+    return no('RunFailed', `the newest run failed${why}; its error is stored with the run`);
+  }
+  const fault = newest(missed.filter(({ reason }) => reason !== 'Suspended'));
+  if (fault !== undefined && fault.lastSlot.getTime() > (lastSucceeded?.getTime() ?? 0)) {
+    return no('SlotsMissed', `slots were missed since the newest successful run: ${fault.reason}`);
   }
   return { type: 'Healthy', status: 'True', reason: 'Healthy', message: 'no run failed and no slot was missed' };
 }
@@ -150,6 +155,7 @@ function rfc3339(time: Date): string {
   return time.toISOString().replace('.000Z', 'Z');
 }
 
-function byTime(a: Date, b: Date): number {
-  return a.getTime() - b.getTime();
+/** Those with the newest slot. */
+export function newest(missed: readonly MissedFact[]): MissedFact | undefined {
+  return missed.toSorted((a, b) => a.lastSlot.getTime() - b.lastSlot.getTime()).at(-1);
 }

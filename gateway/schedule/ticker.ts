@@ -4,7 +4,8 @@ import type { Logger } from '../../core/lib/log.ts';
 import { sleep } from '../../core/lib/sleep.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
-import { batchSize, decideDueJobs } from './due-jobs.ts';
+import { decideApart } from './decide-apart.ts';
+import { batchSize } from './due-jobs.ts';
 import type { JobUpserter } from './upsert.ts';
 
 /** How often every replica looks for due jobs. */
@@ -74,13 +75,13 @@ export function createTicker(options: TickerOptions): Ticker {
 }
 
 async function tick(options: TickerOptions, signal: AbortSignal): Promise<void> {
-  const { database, upserter, mayWork, onStarted } = options;
+  const { database, upserter, mayWork, onStarted, log } = options;
   const table = options.table();
   if (table === undefined || !mayWork()) return;
   if ((await upserter.sync(table)) > 0) onStarted();
   for (let due = await countDue(database, table.sequence); due > 0 && !signal.aborted; ) {
     const count = due > batchSize ? batchesAtOnce : 1;
-    const batches = await Promise.all(Array.from({ length: count }, () => decideDueJobs(database, table)));
+    const batches = await Promise.all(Array.from({ length: count }, () => decideApart(database, table, log)));
     if (batches.some(({ started }) => started > 0)) onStarted();
     upserter.recheck(batches.flatMap(({ differing }) => differing));
     const full = batches.some(({ decided, differing }) => decided > 0 && decided + differing.length === batchSize);

@@ -4,6 +4,7 @@ import { slotKey } from '../../core/schedule/outcome.ts';
 import type { JobEntry } from '../../core/snapshot/schema.ts';
 import type { Table } from '../config/table.ts';
 import type { Database, SqlClient } from '../db/pool.ts';
+import { isUnavailable } from '../db/unavailable.ts';
 import { entryHash, readSchedule, scheduleText } from './entry.ts';
 import { type JobRow, jobRowColumns, type RawJobRow, toJobRow } from './job-row.ts';
 import { countOpenRuns } from './open-runs.ts';
@@ -29,6 +30,7 @@ const chunkSize = 200;
 export function createJobUpserter({ database, log }: { database: Database; log: Logger }): JobUpserter {
   const written = new Map<string, string>();
   const unreadable = new Set<string>();
+  const faulty = new Set<string>();
   let synced: Table | undefined;
   let complete = false;
 
@@ -37,6 +39,24 @@ export function createJobUpserter({ database, log }: { database: Database; log: 
     if (readSchedule(text) !== undefined || unreadable.has(text)) return;
     unreadable.add(text);
     log.error({ cronJob: entry.name, schedule: text }, 'the schedule of a CronJob cannot be read; it never starts');
+  };
+
+  /** One entry that cannot be stored holds up no other; it is tried again when it changes. */
+  const upsertApart = async (entries: readonly JobEntry[], table: Table): Promise<number> => {
+    try {
+      return await database.transaction((client) => upsertChunk(client, entries, table));
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+      const [only, ...others] = entries;
+      if (only !== undefined && others.length === 0) {
+        if (!faulty.has(entryHash(only))) log.error({ cronJob: only.name, err: error }, 'a CronJob cannot be stored');
+        faulty.add(entryHash(only));
+        return 0;
+      }
+    }
+    let started = 0;
+    for (const entry of entries) started += await upsertApart([entry], table);
+    return started;
   };
 
   return {
@@ -48,7 +68,7 @@ export function createJobUpserter({ database, log }: { database: Database; log: 
         await yieldToOthers();
         if (changed.length === 0) continue;
         changed.forEach(warnUnreadable);
-        started += await database.transaction((client) => upsertChunk(client, changed, table));
+        started += await upsertApart(changed, table);
         for (const entry of changed) written.set(entry.uid, entryHash(entry));
       }
       const gone = synced === undefined ? await unknownUids(database, table) : [...written.keys()];
@@ -168,6 +188,8 @@ const upsertStatement = `
     set name = k.name, agent = k.agent, generation = k.generation, sequence = k.sequence, entry_hash = k.entry_hash,
         schedule = k.schedule, anchor = k.anchor, decided_to = k.decided_to, next_start = k.next_start,
         next_slot = k.next_slot, suspended = k.suspended, paused_reason = k.paused_reason, on_delete = k.on_delete,
+        failures_forgiven = case when j.paused_reason is not null and k.paused_reason is null then j.consecutive_failures
+          else j.failures_forgiven end,
         history_limit = k.history_limit, run_at_seen = k.run_at_seen, gone_at = null, status_version = j.status_version + 1, status_urgent = true
     from jsonb_to_recordset($2) as k${rowShape}
     where j.uid = k.uid and j.sequence < k.sequence

@@ -86,12 +86,13 @@ const writeStatement = `
     update cron_jobs j
     set started_count = j.started_count + s.started, last_started = greatest(j.last_started, s.last_slot),
         last_run_at = coalesce(s.run_at, j.last_run_at), status_version = j.status_version + 1,
-        status_urgent = j.status_urgent or s.run_at is not null or (s.missed and j.status_healthy in ('', 'Healthy'))
+        status_urgent = j.status_urgent or s.asked_for or (s.missed and j.status_healthy in ('', 'Healthy'))
     from (
       select job_uid, count(*) filter (where outcome = 'Started') as started,
         max(slot) filter (where outcome = 'Started') as last_slot,
         bool_or(outcome = 'Missed' and reason <> 'Suspended') as missed,
-        max(substr(key, 8)) filter (where key like 'run-at:%' and outcome <> 'Recorded') as run_at
+        max(substr(key, 8)) filter (where key like 'run-at:%' and outcome <> 'Recorded') as run_at,
+        bool_or(outcome <> 'Recorded' and (key like 'run-at:%' or key like 'now:%')) as asked_for
       from (
         select job_uid, outcome, reason, slot, key from decided
         union all

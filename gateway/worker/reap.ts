@@ -12,11 +12,11 @@ export interface Reaped {
 }
 
 /**
- * Settles what dead workers left, or with `workers`, only what those left. A background run without effects is queued again as its
- * next attempt; every other one that had begun becomes `unknown`, which frees its session and its job and counts as a
- * failure. A run that was asked to stop and did not in time becomes `unknown` too. A queued run of an open request ends with
- * the request's worker. Gives the number of runs that
- * were queued again and the sessions of those that ended.
+ * Settles what dead workers left, or with `workers`, only what those left. A background run without effects is queued again
+ * as its next attempt; every other one that had begun becomes `unknown`, which frees its session and its job and counts as
+ * a failure of the job. A run that was asked to stop and did not in time becomes `unknown` too. A queued run of an open
+ * request ends with the request's worker. Gives the number of runs that were queued again and the sessions of those that
+ * ended.
  */
 export async function reapRuns(database: Database, log: Logger, workers?: readonly string[]): Promise<Reaped> {
   const { rows } = await database.prepared<{ resumed: string; unknown: string; freed: string[] | null }>(
@@ -28,6 +28,10 @@ export async function reapRuns(database: Database, log: Logger, workers?: readon
   if (resumed + unknown > 0) log.warn({ resumed, unknown }, 'runs of dead workers were settled');
   return { resumed, freed: rows[0]?.freed ?? [] };
 }
+
+/** As when a run fails: `suspendAfter` failures in a row pause the job. */
+const pausesNow = `coalesce(f.failed > 0 and j.gone_at is null and j.paused_reason is null
+  and j.consecutive_failures + f.failed - j.failures_forgiven >= f.suspend_after, false)`;
 
 const reapStatement = `
   with ownerless as (
@@ -58,18 +62,25 @@ const reapStatement = `
         error_code = coalesce(r.error_code, case when o.status = 'queued' then 'run_interrupted' else 'run_unknown' end),
         error_message = coalesce(r.error_message, case when o.status = 'queued'
           then 'the worker of the run died before the run began'
-          else 'the worker of the run died; whether the run had an effect is not known' end)
+          else 'the worker of the run died; whether the run had an effect is not known' end),
+        -- One that was to stop anyway is no news.
+        failure_untold = r.job_uid is not null and o.status <> 'stopping' and r.error_code is null
     from (
       select id, status, effects_started from ownerless where id not in (select id from resumed)
       union all
       select id, 'running', true from overdue
     ) o
     where r.id = o.id
-    returning r.id, r.job_uid, r.status, r.session_id, r.principal, r.started_at
+    returning r.id, r.job_uid, r.status, r.session_id, r.principal, r.started_at,
+      (r.input #>> '{job,onFailure,suspendAfter}')::integer as suspend_after
   ),
   failures as (
-    select job_uid, count(*) filter (where status = 'unknown') as failed
-    from (select job_uid, status from ended union all select job_uid, 'queued' from resumed) changed
+    select job_uid, count(*) filter (where status = 'unknown') as failed, min(suspend_after) as suspend_after
+    from (
+      select job_uid, status, suspend_after from ended
+      union all
+      select job_uid, 'queued', null from resumed
+    ) changed
     where job_uid is not null group by job_uid
   ),
   held_jobs as (
@@ -77,8 +88,10 @@ const reapStatement = `
   ),
   jobs as (
     update cron_jobs j
-    set consecutive_failures = consecutive_failures + f.failed, status_version = status_version + 1,
-        status_urgent = status_urgent or (f.failed > 0 and status_healthy <> 'RunFailed')
+    set consecutive_failures = consecutive_failures + f.failed, failed_count = failed_count + f.failed,
+        paused_reason = case when ${pausesNow} then 'Failures' else paused_reason end,
+        next_slot = case when ${pausesNow} then null else next_slot end, status_version = status_version + 1,
+        status_urgent = status_urgent or ${pausesNow} or (f.failed > 0 and status_healthy <> 'RunFailed')
     from failures f join held_jobs h on h.uid = f.job_uid where j.uid = h.uid
   )
   select array(select distinct session_id from ended where session_id is not null) as freed,

@@ -39,7 +39,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
   };
   const gateway = createGateway({
     source,
-    jobStatus: { writeJobStatus: async () => undefined, reportMiss: async () => undefined },
+    jobStatus: { writeJobStatus: async () => undefined, report: async () => undefined },
     databaseUrl,
     databaseDirectUrl: databaseUrl,
     namespaceUid: 'test',

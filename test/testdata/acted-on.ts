@@ -108,6 +108,7 @@ export const actedOn: Readonly<Record<Kind, readonly string[]>> = {
     'spec.deliver[].log',
     'spec.deliver[].expireAfterSeconds',
     'spec.silence.marker',
+    'spec.contextFrom[].name',
     'spec.onFailure.deliver[].name',
     'spec.onFailure.deliver[].webhook.url',
     'spec.onFailure.deliver[].webhook.secretRef.name',

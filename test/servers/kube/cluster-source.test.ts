@@ -151,8 +151,8 @@ describe('the status of a CronJob on a real API server', () => {
 
   it('of which slots were missed is told where people look for it', async () => {
     const job = await createJob('late');
-    const missed = { count: 2, lastSlot: new Date('2026-01-01T06:00:00Z'), reason: 'Forbid' };
-    await createClusterJobStatus(client, log).reportMiss(job, missed);
+    const missed = { kind: 'missed', count: 2, lastSlot: new Date('2026-01-01T06:00:00Z'), reason: 'Forbid' } as const;
+    await createClusterJobStatus(client, log).report(job, missed);
     const shown = await namespace.kubectl(['describe', 'cronjobs.talaria.dev', 'late']);
     expect(shown).toMatch(
       /Warning +SlotMissed .*2 slots were missed; the newest, 2026-01-01T06:00:00Z, because of Forbid/,

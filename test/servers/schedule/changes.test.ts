@@ -132,6 +132,20 @@ describe('talaria.dev/run-at', () => {
     ]);
   });
 
+  it('with a value that the database cannot hold as it is runs once, and holds up no other job', async () => {
+    const { change } = await startWith(hourly());
+    const odd = [`a\0b`, 'x'.repeat(100_000)];
+    for (const [index, runAt] of odd.entries()) {
+      const marked = { runAt, silenceMarker: 'none\0' };
+      await change(hourly(marked), jobEntry('other', { schedule: '@every 1h', runAt }));
+      await runsWith(state, 'hourly', index + 1, 'completed');
+      await change(hourly({ ...marked, timeoutSeconds: 7 }), jobEntry('other', { schedule: '@every 1h', runAt }));
+    }
+    await state.moveClock(3_600);
+    await runsWith(state, 'other', 2, 'completed');
+    expect(await runsWith(state, 'hourly', 3, 'completed')).toHaveLength(3);
+  });
+
   it('runs a suspended job once per value, and the status names the value', async () => {
     const { replica, change } = await startWith(hourly({ suspend: true }));
     await change(hourly({ suspend: true, runAt: 'now' }));

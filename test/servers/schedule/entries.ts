@@ -60,16 +60,24 @@ export interface TableParts {
   readonly agents?: readonly AgentEntry[];
   readonly jobs?: readonly JobEntry[];
   readonly credentials?: Readonly<Record<string, string>>;
+  /** Prompts besides "good morning". */
+  readonly texts?: readonly string[];
 }
 
 /** The Table of a snapshot with these entries; the Agent is `clerk` unless said. */
-export async function tableOf({ sequence, agents, jobs = [], credentials = {} }: TableParts): Promise<Table> {
+export async function tableOf({
+  sequence,
+  agents,
+  jobs = [],
+  credentials = {},
+  texts = [],
+}: TableParts): Promise<Table> {
   const content = {
     agents: agents ?? [agentEntry('clerk')],
     routes: [],
     jobs,
     gatewayKeys: [],
-    texts: { [sha256('good morning')]: 'good morning' },
+    texts: Object.fromEntries(['good morning', ...texts].map((text) => [sha256(text), text])),
   };
   const snapshot = { revision: `revision-${sequence}`, sequence, content, routeParts: [content.routes] };
   return await buildTable({ snapshot, credentials: new Map(Object.entries(credentials)) });

@@ -64,7 +64,7 @@ describe('pruning', () => {
       'select started_count as started from cron_jobs',
     );
     await state.rows(`update deliveries set created_at = created_at - interval '31 days'`);
-    await state.rows(`update occurrences set slot = slot - interval '31 days'`);
+    await state.rows(`update occurrences set decided_at = decided_at - interval '31 days'`);
     await pruneOnce(database);
     expect(await counts()).toMatchObject({ slots: 0, deliveries: 1 });
     expect(await state.rows('select key, outcome from occurrences')).toEqual([
@@ -73,7 +73,19 @@ describe('pruning', () => {
     expect(await state.rows('select started_count as started from cron_jobs')).toEqual([{ started }]);
   });
 
-  it('forgets a deleted job after 30 days', async () => {
+  it('forgets the missed slots of a job that never starts', async () => {
+    const job = jobEntry('idle');
+    const table = await tableOf({ sequence: 1, agents: [], jobs: [job] });
+    const replica = startReplica({ url: state.url, name: 'a', table });
+    const missed = () => state.rows(`select from occurrences where reason = 'AgentUnavailable'`);
+    await waitFor('three missed slots', async () => (await missed()).length >= 3);
+    await replica.stop();
+    await state.rows(`update occurrences set decided_at = decided_at - interval '31 days'`);
+    await pruneOnce(database);
+    expect(await missed()).toEqual([]);
+  });
+
+  it('forgets a deleted job, its runs and its sessions, after 30 days', async () => {
     await runSome(1);
     await state.rows(`update cron_jobs set gone_at = talaria_now() - interval '29 days'`);
     await pruneOnce(database);
@@ -82,5 +94,6 @@ describe('pruning', () => {
     await pruneOnce(database);
     expect(await state.rows('select from cron_jobs')).toEqual([]);
     expect(await state.rows('select from cron_job_statuses')).toEqual([]);
+    expect(await counts()).toMatchObject({ runs: 0, sessions: 0, items: 0, slots: 0 });
   });
 });

@@ -4,6 +4,7 @@ import { createLogger, type Logger } from '../../../core/lib/log.ts';
 import { createModels } from '../../../gateway/agent/models/models.ts';
 import { createTurnRunner, type RunTurn } from '../../../gateway/agent/turn.ts';
 import { createBackground } from '../../../gateway/background.ts';
+import { describeReport } from '../../../gateway/config/job-report.ts';
 import type { JobStatus, JobStatusSink } from '../../../gateway/config/source.ts';
 import type { Table } from '../../../gateway/config/table.ts';
 import { createHints } from '../../../gateway/db/hints.ts';
@@ -20,8 +21,8 @@ export interface Replica {
   readonly registry: Registry;
   /** The last status written per CronJob. */
   readonly statuses: ReadonlyMap<string, JobStatus>;
-  /** The reports of missed slots, such as `nightly 2 Forbid`. */
-  readonly misses: readonly string[];
+  /** What people were told, such as `nightly: Its spec suspends it.` */
+  readonly reports: readonly string[];
   /** Puts a Table in force. */
   readonly swap: (table: Table) => void;
   readonly stop: () => Promise<void>;
@@ -49,15 +50,15 @@ export function startReplica({ url, name, table, ...options }: ReplicaOptions): 
   });
   const registry = new Registry();
   const statuses = new Map<string, JobStatus>();
-  const misses: string[] = [];
+  const reports: string[] = [];
   let current = table;
   const lease = createLeaseKeeper({ database, replica: name, sequence: () => current.sequence, clock, log });
   const writeToMap: JobStatusSink = {
     writeJobStatus: async ({ name: job }, status) => {
       statuses.set(job, status);
     },
-    reportMiss: async ({ name: job }, { count, reason }) => {
-      misses.push(`${job} ${count} ${reason}`);
+    report: async ({ name: job }, report) => {
+      reports.push(`${job}: ${describeReport(report)}`);
     },
   };
   const limits = createLimits({ database, lease: lease.current, clock, registry });
@@ -87,7 +88,7 @@ export function startReplica({ url, name, table, ...options }: ReplicaOptions): 
     database,
     registry,
     statuses,
-    misses,
+    reports,
     swap: (next) => {
       current = next;
     },

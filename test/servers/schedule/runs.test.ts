@@ -47,8 +47,8 @@ describe('Forbid', () => {
       return rows.length >= 2;
     });
     expect(turns.begun()).toBe(1);
-    await waitFor('the report', () => replica.misses.length > 0);
-    expect(replica.misses).toEqual([expect.stringMatching(/^slow \d+ Forbid$/)]);
+    await waitFor('the report', () => replica.reports.length > 0);
+    expect(replica.reports).toEqual([expect.stringMatching(/^slow: .* missed.* because of Forbid\.$/)]);
     turns.release();
     await waitFor('the next run', async () => (await runsOf(state, 'slow')).length > 1);
   });
@@ -84,6 +84,11 @@ describe('Replace', () => {
     await runsWith(state, 'quiet', 1, 'running');
     await runOnce(replica, quiet({ concurrencyPolicy: 'Replace' }), 'second', 3);
     await waitFor('the old run to be asked', async () => (await runsOf(state, 'quiet'))[0]?.status === 'stopping');
+    const [waits] = await state.rows(
+      `select extract(epoch from old.stop_by - new.created_at)::int as seconds
+       from runs old, runs new where old.status = 'stopping' and new.status = 'queued'`,
+    );
+    expect(waits).toEqual({ seconds: 30 });
     await state.rows(`update runs set stop_by = talaria_now() where status = 'stopping'`);
     await waitFor('the new run to start', async () => (await runsOf(state, 'quiet'))[1]?.status === 'running');
     expect((await runsOf(state, 'quiet'))[0]?.status).toBe('unknown');
@@ -415,7 +420,7 @@ describe('the status of a CronJob', () => {
       writeJobStatus: async () => {
         writes.push(name);
       },
-      reportMiss: async () => undefined,
+      report: async () => undefined,
     });
     const table = await tableOf({ sequence: 1, jobs: [quiet()] });
     for (const name of ['a', 'b']) {

@@ -112,8 +112,11 @@ describe('after an outage', () => {
     // A job's status is written once in 30 s, and the totals behind the metric are kept for 15 s.
     const patient = { timeoutMs: 60_000 };
     await waitFor('the status to tell', () => replica.statuses.get('hourly')?.missedCount === 24 * 60, patient);
-    const metric = 'talaria_schedule_missed_total{job="hourly",reason="NoCatchUp"} 1440';
+    const metric = 'talaria_schedule_missed_total{cronjob="hourly"} 1440';
     await waitFor('the metric to tell', async () => (await replica.registry.metrics()).includes(metric), patient);
+    const text = await replica.registry.metrics();
+    expect(text).toContain('talaria_schedule_missed_by_reason_total{reason="NoCatchUp"} 1440');
+    expect(text).toContain('talaria_schedule_missed_by_reason_total{reason="Forbid"} 0');
   });
 });
 

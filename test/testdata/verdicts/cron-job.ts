@@ -96,6 +96,7 @@ export const cronJobCases: readonly VerdictCase[] = [
   job('@every 0s', notAccepted('InvalidSchedule', 'spec.schedule'), schedule('@every 0s')),
   job('@every beyond a year', notAccepted('InvalidSchedule', 'spec.schedule'), schedule('@every 9000h')),
   job('at on 30 February', notAccepted('InvalidSchedule', 'spec.at'), at('2030-02-30T00:00:00Z')),
+  job('at the year 0', notAccepted('InvalidSchedule', 'spec.at'), at('0000-01-01T00:00:00Z')),
   job('at 25 hours', notAccepted('InvalidSchedule', 'spec.at'), at('2030-01-01T25:00:00Z')),
   job('a jitter of the whole interval', notAccepted('JitterTooLong', 'spec.jitterSeconds'), schedule('@every 90s', { jitterSeconds: 90 })),
   job('a jitter beyond five minutes', notAccepted('JitterTooLong', 'spec.jitterSeconds'), schedule('*/5 * * * *', { jitterSeconds: 301 })),

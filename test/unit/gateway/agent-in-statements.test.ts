@@ -104,6 +104,7 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
       'gateway/worker/queue-again.ts: update cron_jobs',
       'gateway/worker/reap.ts: select cron_jobs',
       'gateway/worker/reap.ts: update cron_jobs',
+      'gateway/job-runs/tell-unknown.ts: select cron_jobs',
       'gateway/schedule/count-gaps.ts: update cron_jobs',
       'gateway/schedule/count-gaps.ts: update missed_totals',
       'gateway/schedule/open-runs.ts: select runs',
@@ -120,6 +121,7 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
     at: [
       'gateway/schedule/count-gaps.ts: select gaps',
       'gateway/schedule/count-gaps.ts: update gaps',
+      'gateway/schedule/decide-apart.ts: update cron_jobs',
       'gateway/schedule/due-jobs.ts: select cron_jobs',
       'gateway/schedule/due-jobs.ts: update cron_jobs',
       'gateway/schedule/ticker.ts: select cron_jobs',
@@ -148,7 +150,9 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
         'runs',
         'sessions',
       ].map((table) => `gateway/schedule/prune.ts: delete ${table}`),
-      ...['cron_jobs', 'deliveries', 'gaps', 'runs'].map((table) => `gateway/schedule/prune.ts: select ${table}`),
+      ...['cron_jobs', 'deliveries', 'gaps', 'occurrences', 'runs'].map(
+        (table) => `gateway/schedule/prune.ts: select ${table}`,
+      ),
       'gateway/schedule/prune.ts: update cron_jobs',
       'gateway/sessions/prune-sessions.ts: delete idempotency_keys',
       'gateway/sessions/prune-sessions.ts: select idempotency_keys',

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decide, decideRunAt, firstDecidedTo, onTimeMs } from '../../../../core/schedule/decide.ts';
+import { decide, decideRunNow, firstDecidedTo, onTimeMs } from '../../../../core/schedule/decide.ts';
 import { maxListedSlots } from '../../../../core/schedule/missed.ts';
-import type { Outcome } from '../../../../core/schedule/outcome.ts';
+import { type Outcome, runAtKey } from '../../../../core/schedule/outcome.ts';
 import { parseAt, parseSchedule, type Schedule } from '../../../../core/schedule/parse.ts';
 import { countSlots, slotsBetween } from '../../../../core/schedule/slots.ts';
 import type { History, Terms } from '../../../../core/schedule/terms.ts';
@@ -239,7 +239,7 @@ describe('a suspension', () => {
 
 describe('talaria.dev/run-at', () => {
   const runAt = (change: Partial<Terms>, past: Partial<History>, startedNow = false) =>
-    decideRunAt(terms(change), history(past), { value: 'v1', startedNow }, noon);
+    decideRunNow(terms(change), history(past), { key: runAtKey('v1'), startedNow }, noon);
 
   it('starts, also while suspended', () => {
     const started = { kind: 'Started', key: 'run-at:v1', slot: noon, queued: false };

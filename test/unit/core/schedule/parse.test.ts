@@ -130,6 +130,15 @@ describe('an instant', () => {
     expect(error.reason).toBe('InvalidSchedule');
     expect(error.message).toContain('such as 2027-01-31T09:00:00Z');
   });
+
+  it('before 1970 is refused: such a year is a slip, and no database takes the year 0', () => {
+    for (const text of ['0000-01-01T00:00:00Z', '1969-12-31T23:59:59Z']) {
+      expect(refusal(() => parseAt(text))).toMatchObject({
+        reason: 'InvalidSchedule',
+        message: expect.stringContaining('1970'),
+      });
+    }
+  });
 });
 
 function refusal(parse: () => unknown): ScheduleError {

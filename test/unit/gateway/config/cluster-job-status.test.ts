@@ -34,21 +34,17 @@ describe('the status of a CronJob', () => {
   });
 });
 
-describe('a report of missed slots', () => {
-  const lastSlot = new Date('2026-01-01T06:00:00Z');
-
-  it.each([
-    [1, 'The slot 2026-01-01T06:00:00Z was missed because of Forbid.'],
-    [3, '3 slots were missed; the newest, 2026-01-01T06:00:00Z, because of Forbid.'],
-  ])('of %d is an Event about the CronJob that says when and why', async (count, note) => {
+describe('a report', () => {
+  it('is an Event about the CronJob', async () => {
     const events: unknown[] = [];
     const client = {
       applyStatus: () => Promise.reject(new Error('not asked for')),
       createEvent: async (event: unknown) => void events.push(event),
     };
-    await createClusterJobStatus(client, log).reportMiss(job, { count, lastSlot, reason: 'Forbid' });
+    await createClusterJobStatus(client, log).report(job, { kind: 'halted', by: 'Spec' });
     const regarding = { apiVersion: 'talaria.dev/v1alpha1', kind: 'CronJob', name: 'nightly', uid: 'uid-1' };
-    expect(events).toEqual([{ regarding, type: 'Warning', reason: 'SlotMissed', action: 'Schedule', note }]);
+    const note = 'Its spec suspends it.';
+    expect(events).toEqual([{ regarding, type: 'Normal', reason: 'Suspended', action: 'Schedule', note }]);
   });
 });
 

@@ -17,6 +17,8 @@ function facts(change: Partial<JobFacts> = {}): JobFacts {
     lastSucceeded: undefined,
     lastRunAt: '',
     consecutiveFailures: 0,
+    failedCount: 0,
+    newestFailure: undefined,
     missed: [],
     open: [],
     recent: [],
@@ -54,6 +56,12 @@ describe('the condition Healthy', () => {
     expect(condition('Healthy', change)).toMatchObject({ status: value, reason });
     expect(Object.keys(conditionTable.Healthy.reasons)).toContain(reason);
     expect(healthyReason(status(change))).toBe(reason);
+  });
+
+  it('says why the newest run failed', () => {
+    const newestFailure = { id, code: 'refs_not_resolved' };
+    const failed = condition('Healthy', { consecutiveFailures: 1, failedCount: 1, newestFailure });
+    expect(failed?.message).toBe('the newest run failed: refs_not_resolved; its error is stored with the run');
   });
 
   it('has a message that does not change while nothing does', () => {

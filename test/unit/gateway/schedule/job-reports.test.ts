@@ -1,12 +1,18 @@
 import { expect, it } from 'vitest';
 import { createLogger } from '../../../../core/lib/log.ts';
+import type { JobReport } from '../../../../gateway/config/job-report.ts';
 import type { JobStatusSink } from '../../../../gateway/config/source.ts';
-import { createMissReports } from '../../../../gateway/schedule/miss-reports.ts';
+import { createJobReports } from '../../../../gateway/schedule/job-reports.ts';
 
 const log = createLogger('test', 'silent');
 const job = { name: 'nightly', uid: 'uid-1' };
 const other = { name: 'hourly', uid: 'uid-2' };
-const missed = (count: number, reason = 'Forbid') => ({ count, reason, lastSlot: new Date(0) });
+const missed = (count: number, reason = 'Forbid'): JobReport => ({
+  kind: 'missed',
+  count,
+  reason,
+  lastSlot: new Date(0),
+});
 
 /** Reports at a time that the test sets, and what was written. */
 function reporting(failing = false) {
@@ -14,13 +20,14 @@ function reporting(failing = false) {
   const time = { ms: 0 };
   const sink: JobStatusSink = {
     writeJobStatus: async () => undefined,
-    reportMiss: async ({ name }, { count, reason }) => {
-      told.push(`${name} ${count} ${reason}`);
+    report: async ({ name }, report) => {
+      const { kind } = report;
+      told.push(kind === 'missed' ? `${name} ${report.count} ${report.reason}` : `${name} ${kind}`);
       if (failing) throw new Error('the API server is away');
     },
   };
   const clock = { now: () => time.ms, monotonic: () => time.ms };
-  return { reports: createMissReports(sink, clock, log), told, time };
+  return { reports: createJobReports(sink, clock, log), told, time };
 }
 
 it('the first miss of a job is reported at once, the next ones together after 30 s', async () => {
@@ -45,6 +52,19 @@ it('one job does not hold up another', async () => {
   reports.note(other, missed(2));
   await reports.send();
   expect(told).toEqual(['nightly 1 Forbid', 'hourly 2 Forbid']);
+});
+
+it('reports of different kinds do not hold up each other, and of what is not counted the newest holds', async () => {
+  const { reports, told, time } = reporting();
+  reports.note(job, { kind: 'halted', by: 'Manual' });
+  reports.note(job, missed(1));
+  await reports.send();
+  expect(told).toEqual(['nightly halted', 'nightly 1 Forbid']);
+  reports.note(job, { kind: 'halted', by: 'Failures' });
+  reports.note(job, { kind: 'halted', by: 'Manual' });
+  time.ms = 30_000;
+  await reports.send();
+  expect(told.slice(2)).toEqual(['nightly halted']);
 });
 
 it('a report that cannot be written is dropped, and the work goes on', async () => {

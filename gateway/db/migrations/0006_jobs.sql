@@ -1,0 +1,20 @@
+-- What the pause and the reports of CronJobs need to remember.
+
+alter table cron_jobs
+  -- Failures in a row that a pause was lifted over: onFailure.suspendAfter counts from here.
+  add column failures_forgiven integer not null default 0,
+  -- Runs that failed or whose outcome is unknown, for the metric.
+  add column failed_count bigint not null default 0,
+  -- Up to which missed slots, those of suspensions aside, and which failed runs people were told.
+  add column misses_told bigint not null default 0,
+  add column failures_told bigint not null default 0;
+
+update cron_jobs j set misses_told = coalesce(
+  (select sum(m.count) from missed_totals m where m.job_uid = j.uid and m.reason <> 'Suspended'), 0);
+
+-- What pruning looks for. Rows come in the order of their age, so that a few pages tell where the old ones are.
+create index occurrences_by_age on occurrences using brin (decided_at);
+
+-- Runs of CronJobs that became unknown, and nobody was told yet.
+alter table runs add column failure_untold boolean not null default false;
+create index runs_failure_untold on runs (id) where failure_untold;
