@@ -1,4 +1,5 @@
 import { hash as digestOf } from 'node:crypto';
+import { lowerOf } from '../../core/lib/lower-of.ts';
 import type { KeyLimits, Principal } from '../../core/route/principal.ts';
 import type { SnapshotContent } from '../../core/snapshot/schema.ts';
 
@@ -93,14 +94,9 @@ function rights({ deliver }: { readonly deliver: boolean }): Pick<Principal, 'de
 function strictest(one: KeyLimits | undefined, other: KeyLimits | undefined): KeyLimits | undefined {
   if (one === undefined || other === undefined) return one ?? other;
   return {
-    requestsPerMinute: lower(one.requestsPerMinute, other.requestsPerMinute),
-    tokensPerDay: lower(one.tokensPerDay, other.tokensPerDay),
+    requestsPerMinute: lowerOf(one.requestsPerMinute, other.requestsPerMinute),
+    tokensPerDay: lowerOf(one.tokensPerDay, other.tokensPerDay),
   };
-}
-
-function lower(one: number | undefined, other: number | undefined): number | undefined {
-  if (one === undefined || other === undefined) return one ?? other;
-  return Math.min(one, other);
 }
 
 function union(left: Principal['agents'], right: Principal['agents']): Principal['agents'] {

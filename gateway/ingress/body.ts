@@ -45,11 +45,6 @@ export function unsupported(field: string, cure = 'Leave it out.'): TalariaError
   return new TalariaError('unsupported_field', `This gateway does not act on \`${field}\`. ${cure}`, { param: field });
 }
 
-/** Whether a value is an object that is no list. */
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 type Defined<T> = { [K in keyof T]?: NonNullable<T[K]> };
 
 /** The fields that are neither undefined nor null. */

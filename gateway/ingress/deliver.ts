@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { TalariaError } from '../../core/lib/errors.ts';
+import { isObject } from '../../core/lib/is-object.ts';
 import type { Principal } from '../../core/route/principal.ts';
 import type { RequestedTarget } from '../delivery/outbox.ts';
-import { asksForNothing, isObject, unsupported } from './body.ts';
+import { asksForNothing, unsupported } from './body.ts';
 
 /** `deliver` of a request: where its result is sent beside the answer. */
 export const deliverSchema = z

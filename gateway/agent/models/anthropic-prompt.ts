@@ -1,4 +1,5 @@
 import type { AnthropicProvider } from '@ai-sdk/anthropic';
+import { lowerOf } from '../../../core/lib/lower-of.ts';
 import {
   type ChatMessage,
   type ContentPart,
@@ -8,7 +9,7 @@ import {
   type ToolChoice,
   textOf,
 } from './port.ts';
-import { lower, type RequestSettings } from './request-body.ts';
+import type { RequestSettings } from './request-body.ts';
 
 type CallOptions = Parameters<ReturnType<AnthropicProvider['languageModel']>['doStream']>[0];
 type Message = CallOptions['prompt'][number];
@@ -31,7 +32,7 @@ export function toCallOptions({ parameters: own }: Pick<RequestSettings, 'parame
       },
     },
     ...definedOnly({
-      maxOutputTokens: lower(asked.maxOutputTokens, own.maxOutputTokens),
+      maxOutputTokens: lowerOf(asked.maxOutputTokens, own.maxOutputTokens),
       temperature: asked.temperature ?? own.temperature,
       topP: asked.topP ?? own.topP,
       stopSequences: stop && [...stop],

@@ -1,3 +1,5 @@
+import { isObject } from '../../../core/lib/is-object.ts';
+import { lowerOf } from '../../../core/lib/lower-of.ts';
 import type { ModelSettings } from '../../../core/snapshot/schema.ts';
 import type { FunctionTool, ModelCall, ToolChoice, TurnParameters } from './port.ts';
 
@@ -11,7 +13,7 @@ export type RequestSettings = Pick<ModelSettings, 'provider' | 'name' | 'paramet
 export function requestBody(settings: RequestSettings, call: ModelCall): string {
   const own = settings.parameters;
   const asked = call.parameters;
-  const limit = lower(asked.maxOutputTokens, own.maxOutputTokens);
+  const limit = lowerOf(asked.maxOutputTokens, own.maxOutputTokens);
   return JSON.stringify({
     model: settings.name,
     messages: call.messages,
@@ -32,17 +34,11 @@ export function requestBody(settings: RequestSettings, call: ModelCall): string 
   });
 }
 
-/** The output limit of a request: the lower one of two, where there are two. */
-export function lower(left: number | undefined, right: number | undefined): number | undefined {
-  if (left === undefined || right === undefined) return left ?? right;
-  return Math.min(left, right);
-}
-
 /** `parameters.extra` of an Agent as an object; the operator accepts nothing but a JSON object here. */
 export function parseExtra(extra: string | undefined): Readonly<Record<string, unknown>> {
   if (extra === undefined) return {};
   const value: unknown = JSON.parse(extra);
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+  return isObject(value) ? value : {};
 }
 
 /** Providers refuse the two settings without tools. */

@@ -1,3 +1,4 @@
+import { isObject } from '../../../core/lib/is-object.ts';
 import { type CallAssembly, createCallAssembly } from './call-assembly.ts';
 import { unreadable } from './model-failure.ts';
 import { ModelError, type Usage } from './port.ts';
@@ -91,10 +92,6 @@ function count(value: unknown): number {
 }
 
 const mostTokens = 1_000_000_000;
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 function reportedFailure(error: JsonObject): ModelError {
   const code = typeof error.code === 'string' ? ` (${error.code.slice(0, 64)})` : '';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { isObject } from '../../../core/lib/is-object.ts';
 import type { ChatMessage, FunctionTool, ToolChoice, TurnParameters } from '../../agent/models/port.ts';
-import { asksForNothing, asksNothing, handedOn, isObject, readBody, unsupported, withoutAbsent } from '../body.ts';
+import { asksForNothing, asksNothing, handedOn, readBody, unsupported, withoutAbsent } from '../body.ts';
 import { deliverSchema, refuseUnsupportedTargets } from '../deliver.ts';
 
 /** A chat completion as it was asked for. */

@@ -1,7 +1,8 @@
 import { TalariaError } from '../../../core/lib/errors.ts';
+import { isObject } from '../../../core/lib/is-object.ts';
 import type { ChatMessage, FunctionTool, ToolChoice, TurnParameters } from '../../agent/models/port.ts';
 import { storableText } from '../../sessions/storable.ts';
-import { isObject, readBody, unsupported, withoutAbsent } from '../body.ts';
+import { readBody, unsupported, withoutAbsent } from '../body.ts';
 import { refuseUnsupportedTargets } from '../deliver.ts';
 import { type EchoedFields, echoOf } from './response-echo.ts';
 import { entriesOf, refuseUnsupportedItems, toInputMessages } from './response-input.ts';

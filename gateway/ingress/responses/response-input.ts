@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { isObject } from '../../../core/lib/is-object.ts';
 import type { ChatMessage, ContentPart } from '../../agent/models/port.ts';
-import { asksForNothing, isObject, unsupported } from '../body.ts';
+import { asksForNothing, unsupported } from '../body.ts';
 import { imageURL } from '../chat-completions/chat-body.ts';
 
 const textPart = z.object({ type: z.enum(['input_text', 'output_text']), text: z.string() });

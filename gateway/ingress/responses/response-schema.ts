@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { asksNothing, handedOn, isObject } from '../body.ts';
+import { isObject } from '../../../core/lib/is-object.ts';
+import { asksNothing, handedOn } from '../body.ts';
 import { functionToolSchema } from '../chat-completions/chat-body.ts';
 import { deliverSchema } from '../deliver.ts';
 import { inputItemSchema } from './response-input.ts';
