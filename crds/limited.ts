@@ -6,7 +6,7 @@ import type { TalariaObject } from './verdict.ts';
 
 /**
  * Fields that are stored and not acted on yet. Whoever makes one work deletes its row. Any
- * value but the default of such a field means nothing yet; `except` narrows a row.
+ * value but the default of such a field means nothing yet; `except` and `part` narrow a row.
  */
 export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
   Agent: [
@@ -14,7 +14,7 @@ export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
     { field: 'spec.tools.mcpServers' },
     { field: 'spec.profile.files' },
     { field: 'spec.profile.volume' },
-    { field: 'spec.accounts' },
+    { field: 'spec.accounts', part: 'messages that arrive' },
     { field: 'spec.sessions.groupScope' },
     { field: 'spec.sessions.threadScope' },
   ],
@@ -26,27 +26,23 @@ export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
     { field: 'spec.rules[].matches[].guildId' },
     { field: 'spec.rules[].matches[].parentChatId' },
   ],
-  CronJob: [
-    { field: 'spec.deliver[].account' },
-    { field: 'spec.deliver[].chatId' },
-    { field: 'spec.deliver[].threadId' },
-    { field: 'spec.onFailure.deliver[].account' },
-    { field: 'spec.onFailure.deliver[].chatId' },
-    { field: 'spec.onFailure.deliver[].threadId' },
-  ],
+  CronJob: [],
 };
 
 interface LimitedRow {
   readonly field: string;
   /** The one value that is acted on. */
   readonly except?: string;
+  /** What of the field is not acted on, where the rest is; in the plural. */
+  readonly part?: string;
 }
 
 /** What the description of a field says about it: '' where this version acts on every value. */
 export function inertNote(kind: Kind, field: string): string {
   const row = limitedRows[kind].find((entry) => entry.field === field);
   if (row === undefined) return '';
-  const { except } = row;
+  const { except, part } = row;
+  if (part !== undefined) return `Of it, ${part} are not acted on by this version.`;
   const what = except === undefined ? 'Stored' : `Every value but \`${except}\` is stored`;
   return `${what} and not acted on by this version.`;
 }
@@ -56,7 +52,7 @@ export function limitedFields(object: TalariaObject): readonly string[] {
   return limitedRows[object.kind].flatMap((row) =>
     nodesAt(object, row.field)
       .filter(([, value]) => isInert(object.kind, row, value))
-      .map(([path]) => pathText(path)),
+      .map(([path]) => (row.part === undefined ? pathText(path) : `${pathText(path)} (${row.part})`)),
   );
 }
 

@@ -8,6 +8,7 @@ import type { Table } from './config/table.ts';
 import type { Hints } from './db/hints.ts';
 import type { Database } from './db/pool.ts';
 import { createSender } from './delivery/send.ts';
+import type { PlatformSenders } from './delivery/targets/platform.ts';
 import type { EgressPolicy } from './egress.ts';
 import { createJobRuns } from './job-runs/job-runs.ts';
 import type { Limits } from './limits/limits.ts';
@@ -27,6 +28,8 @@ export interface BackgroundOptions {
   /** Ends the runs of the API. */
   readonly finisher: TurnFinisher;
   readonly jobStatus: JobStatusSink;
+  /** How messages go to chat platforms; default: those of this version. */
+  readonly platformSenders?: PlatformSenders | undefined;
   /** Which addresses deliveries may reach. */
   readonly deliveryEgress: EgressPolicy;
   /** False while this replica's snapshot is too old to take background work. */
@@ -46,30 +49,36 @@ export interface Background {
 /** Makes the scheduler, the worker and the sender; each wakes the next, so that nothing waits for a poll. */
 export function createBackground(options: BackgroundOptions): Background {
   const { clock } = options;
-  const sender = createSender({ ...options, egress: options.deliveryEgress });
+  const sender = createSender({ ...options, egress: options.deliveryEgress, senders: options.platformSenders });
   const worker = createWorker({
     ...options,
-    sources: [createJobRuns({ ...options, onOutbox: sender.nudge }), createApiRuns(options)],
+    sources: [
+      createJobRuns({ ...options, onOutbox: () => options.hints.tell('delivery', '') }),
+      createApiRuns(options),
+    ],
     onFreed: (sessions) => {
       for (const session of sessions) options.hints.tell('session', session);
     },
   });
   const scheduler = createScheduler({ ...options, onStarted: worker.nudge });
-  let unlisten: (() => void) | undefined;
+  let unlisten: readonly (() => void)[] = [];
   const retention = createRetention(options);
   return {
     start: () => {
-      unlisten = options.hints.listen('queue', '', () => {
-        worker.nudge();
-        sender.nudge();
-      });
+      unlisten = [
+        options.hints.listen('queue', '', () => {
+          worker.nudge();
+          sender.nudge();
+        }),
+        options.hints.listen('delivery', '', sender.nudge),
+      ];
       scheduler.start();
       retention.start();
       worker.start();
       sender.start();
     },
     stop: async (budgetMs) => {
-      unlisten?.();
+      for (const end of unlisten) end();
       const endsAt = clock.monotonic() + budgetMs;
       await Promise.all([scheduler.stop(), retention.stop()]);
       await worker.stop(Math.max(0, endsAt - clock.monotonic()));

@@ -76,7 +76,7 @@ async function attemptTurn(options: ExecuteApiRunOptions, run: ApiRun, doing: Do
       return undefined;
     }
     const result = await permitted(options, run, resolution, permit, doing);
-    return completedOutcome(run, run.content, result, options.clock.now());
+    return completedOutcome(run, { ...run.content, table: doing.attempt.table }, result, options.clock.now());
   } catch (error) {
     const reason: unknown = signal.aborted ? signal.reason : error;
     if (reason instanceof RunStopped) return endingOf(reason, doing.progress);

@@ -2,10 +2,10 @@ import { isObject } from '../../core/lib/is-object.ts';
 
 /**
  * What a hint is about: `session` its turns, `run` a stop or an approval, `events` what a run did, `queue` runs that wait
- * for a worker, or deliveries for a sender.
+ * for a worker, `delivery` what waits for a sender.
  */
 export type HintTopic = (typeof topics)[number];
-const topics = ['session', 'run', 'events', 'queue'] as const;
+const topics = ['session', 'run', 'events', 'queue', 'delivery'] as const;
 
 /** One hint; the id '' stands for every id of its topic. */
 export type Hint = readonly [topic: HintTopic, id: string];

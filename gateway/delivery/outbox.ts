@@ -1,7 +1,13 @@
 import { newId, toWire } from '../../core/lib/id.ts';
 import type { DeliverTarget } from '../../core/snapshot/schema.ts';
+import type { Table } from '../config/table.ts';
 import type { JobRun } from '../job-runs/job-run.ts';
+import { findAccount } from './account-access.ts';
+import type { DeliveryBody } from './delivery.ts';
+import { chatParts, logParts, type Parts, webhookParts } from './parts.ts';
 import type { TargetId } from './signing-secrets.ts';
+import type { PlatformSenders } from './targets/platform.ts';
+import { platformSenders } from './targets/platforms.ts';
 
 /** How a scheduled run ended, as its targets are told. */
 export type RunEnding =
@@ -14,119 +20,149 @@ export interface OutboxRow {
   readonly target: TargetId;
   readonly part: number;
   readonly parts: number;
+  /** What must arrive in order: the chat of an account, or one target of a CronJob or run. */
   readonly line: string;
   readonly kind: 'webhook' | 'log' | 'account';
   readonly destination: object;
   readonly data: DeliveryBody;
   readonly status: 'pending' | 'suppressed' | 'dead';
+  /** Why it is not to be sent; '' for one that is. */
   readonly last_error: string;
   readonly expire_after_seconds: number;
 }
 
-/** What a webhook posts; `timestamp` is when the run ended, so that every attempt sends the same bytes. */
-export interface DeliveryBody {
-  readonly type: 'talaria.run.completed';
-  readonly timestamp: string;
-  readonly data: {
-    readonly agent: string;
-    /** Absent of a run that a request asked for. */
-    readonly cronJob?: string;
-    readonly runId: string;
-    readonly scheduledTime?: string;
-    readonly outcome: RunEnding['outcome'];
-    readonly text: string;
-    readonly part: number;
-    readonly parts: number;
-  };
+/** What the rows depend on besides the run. */
+export interface OutboxOptions {
+  /** Which account is of which platform. */
+  readonly table: Table;
+  /** Unix milliseconds. */
+  readonly now: number;
+  /** How platforms cut and convert; default: those of this version. */
+  readonly senders?: PlatformSenders;
 }
 
-/** What a run sends: its text to `deliver`, or its error to `onFailure.deliver`. */
-export function outboxRows(run: JobRun, ending: RunEnding, now: number): OutboxRow[] {
+/** What a run sends: its text to `deliver`, or its error to `onFailure.deliver`; one row for each part. */
+export function outboxRows(run: JobRun, ending: RunEnding, options: OutboxOptions): OutboxRow[] {
   const { job } = run.input;
-  const silent = ending.outcome === 'completed' && ending.text.trim() === job.silenceMarker;
-  const [list, targets] =
-    ending.outcome === 'completed'
-      ? (['deliver', job.deliver] as const)
-      : (['failure', job.onFailure.deliver] as const);
-  return targets.map((target) => outboxRow(run, `${list}/${target.name}`, target, bodyOf(run, ending, now), silent));
+  const done = ending.outcome === 'completed';
+  const text = done ? ending.text : `CronJob ${job.name} failed: ${ending.code}: ${ending.message}`;
+  const message: Message = {
+    text,
+    silent: done && text.trim() === job.silenceMarker,
+    about: {
+      agent: run.agent,
+      cronJob: job.name,
+      runId: toWire('run', run.id),
+      scheduledTime: run.slot.toISOString(),
+      outcome: ending.outcome,
+    },
+  };
+  const list = done ? 'deliver' : 'failure';
+  return (done ? job.deliver : job.onFailure.deliver).flatMap((target) => {
+    const id: TargetId = `${list}/${target.name}`;
+    return rowsOf({ id, line: `${run.jobUid}/${id}`, ...target }, message, options);
+  });
 }
 
-/** What a request may ask its result to be delivered to. */
-export interface RequestedTarget {
-  readonly log: true;
-}
+/** What a request may ask its result to be delivered to. An account without a slash is the agent's own. */
+export type RequestedTarget =
+  | { readonly log: true }
+  | { readonly account: string; readonly chatId: string; readonly threadId?: string | undefined };
 
 /** What a completed run of a request sends. */
 export function requestOutboxRows(
   run: { readonly id: string; readonly agent: string },
   targets: readonly RequestedTarget[],
   text: string,
-  now: number,
+  options: OutboxOptions,
 ): OutboxRow[] {
   const runId = toWire('run', run.id);
-  const data = { agent: run.agent, runId, outcome: 'completed', text, part: 1, parts: 1 } as const;
-  return targets.map((_, at) => ({
-    id: newId(),
-    target: `deliver/${at}`,
-    part: 1,
-    parts: 1,
-    line: `${runId}/deliver/${at}`,
-    kind: 'log',
-    destination: {},
-    data: { type: 'talaria.run.completed', timestamp: new Date(now).toISOString(), data },
-    status: 'pending',
-    last_error: '',
-    expire_after_seconds: expireAfterSeconds,
-  }));
+  const message: Message = { text, silent: false, about: { agent: run.agent, runId, outcome: 'completed' } };
+  return targets.flatMap((target, at) => {
+    const id: TargetId = `deliver/${at}`;
+    const common = { id, line: `${runId}/${id}`, expireAfterSeconds };
+    return rowsOf({ ...common, ...withOwner(target, run.agent) }, message, options);
+  });
 }
 
 /** As CronJobs have it by default. */
-const expireAfterSeconds = 24 * 3_600;
+const expireAfterSeconds = 3_600;
 
-function outboxRow(run: JobRun, id: TargetId, target: DeliverTarget, data: DeliveryBody, silent: boolean): OutboxRow {
-  return {
+function withOwner(target: RequestedTarget, agent: string): RequestedTarget {
+  if ('log' in target || target.account.includes('/')) return target;
+  return { ...target, account: `${agent}/${target.account}` };
+}
+
+/** One text for all targets of a run. */
+interface Message {
+  readonly text: string;
+  /** It is only the marker that says that nothing is to be sent. */
+  readonly silent: boolean;
+  readonly about: Omit<DeliveryBody['data'], 'text' | 'part' | 'parts'>;
+}
+
+interface Target extends Partial<Omit<DeliverTarget, 'name'>> {
+  readonly id: TargetId;
+  /** Its line, but for a chat. */
+  readonly line: string;
+  readonly expireAfterSeconds: number;
+}
+
+function rowsOf(target: Target, message: Message, options: OutboxOptions): OutboxRow[] {
+  const place = placeOf(target, options);
+  const refused = message.silent ? ({ status: 'suppressed', last_error: silence } as const) : place.refused;
+  const whereWhole = `The run ${message.about.runId}`;
+  // What is never sent is not cut for its target, only bounded.
+  const parts = refused === undefined ? place.partsOf(message.text, whereWhole) : logParts(message.text, whereWhole);
+  const nothing = parts.length === 0 ? ({ status: 'suppressed', last_error: 'the result is empty' } as const) : refused;
+  return (parts.length === 0 ? [''] : parts).map((text, at, all) => ({
     id: newId(),
-    target: id,
-    part: 1,
-    parts: 1,
-    line: `${run.jobUid}/${id}`,
-    data,
-    expire_after_seconds: target.expireAfterSeconds,
-    ...destinationOf(target),
-    ...(silent ? { status: 'suppressed', last_error: '' } : {}),
-  };
-}
-
-function destinationOf(target: DeliverTarget): Pick<OutboxRow, 'kind' | 'destination' | 'status' | 'last_error'> {
-  if (target.webhook !== undefined) {
-    return { kind: 'webhook', destination: target.webhook, status: 'pending', last_error: '' };
-  }
-  if (target.log === true) return { kind: 'log', destination: {}, status: 'pending', last_error: '' };
-  const { account, chatId, threadId } = target;
-  return {
-    kind: 'account',
-    destination: { account, chatId, threadId },
-    status: 'dead',
-    last_error: 'this version does not deliver to chat accounts; use a webhook or the log',
-  };
-}
-
-function bodyOf(run: JobRun, ending: RunEnding, now: number): DeliveryBody {
-  const { job } = run.input;
-  const text =
-    ending.outcome === 'completed' ? ending.text : `CronJob ${job.name} failed: ${ending.code}: ${ending.message}`;
-  return {
-    type: 'talaria.run.completed',
-    timestamp: new Date(now).toISOString(),
+    target: target.id,
+    part: at + 1,
+    parts: all.length,
+    line: place.line,
+    kind: place.kind,
+    destination: place.destination,
     data: {
-      agent: run.agent,
-      cronJob: job.name,
-      runId: toWire('run', run.id),
-      scheduledTime: run.slot.toISOString(),
-      outcome: ending.outcome,
-      text,
-      part: 1,
-      parts: 1,
+      type: 'talaria.run.completed',
+      timestamp: new Date(options.now).toISOString(),
+      data: { ...message.about, text, part: at + 1, parts: all.length },
     },
-  };
+    ...(nothing ?? { status: 'pending', last_error: '' }),
+    expire_after_seconds: target.expireAfterSeconds,
+  }));
+}
+
+const silence = 'the result is only the silence marker';
+
+/** How a target takes a text. */
+interface Place extends Pick<OutboxRow, 'kind' | 'destination' | 'line'> {
+  readonly partsOf: (text: string, whereWhole: string) => Parts;
+  /** Why nothing can be sent there. */
+  readonly refused?: Pick<OutboxRow, 'status' | 'last_error'>;
+}
+
+function placeOf(target: Target, { table, senders = platformSenders }: OutboxOptions): Place {
+  const { line, webhook } = target;
+  if (webhook !== undefined) return { kind: 'webhook', destination: webhook, line, partsOf: webhookParts };
+  if (target.log === true) return { kind: 'log', destination: {}, line, partsOf: logParts };
+  const { account = '', chatId = '', threadId = '' } = target;
+  const platform = findAccount(table, account)?.platform ?? '';
+  const sender = Object.hasOwn(senders, platform) ? senders[platform] : undefined;
+  const place = {
+    kind: 'account',
+    destination: { account, platform, chatId, threadId },
+    line: chatLine(account, chatId),
+  } as const;
+  if (sender !== undefined) return { ...place, partsOf: (text, whereWhole) => chatParts(sender, text, whereWhole) };
+  const why =
+    platform === ''
+      ? `AccountNotFound: there is no account "${account}"`
+      : `this version does not write to ${platform}; use a webhook or the log`;
+  return { ...place, partsOf: logParts, refused: { status: 'dead', last_error: why } };
+}
+
+/** All that goes to one chat keeps its order, whatever run and thread it is of. */
+function chatLine(account: string, chatId: string): string {
+  return `chat:${account}:${chatId}`;
 }

@@ -1,22 +1,26 @@
-import { Counter, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { Agent, type Dispatcher } from 'undici';
 import type { Clock } from '../../core/lib/clock.ts';
-import { toWire } from '../../core/lib/id.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import { createNudgedLoop } from '../../core/lib/nudged-loop.ts';
 import { quietly } from '../../core/lib/quietly.ts';
-import { untilStored } from '../../core/lib/until-stored.ts';
+import { sleep } from '../../core/lib/sleep.ts';
 import { within } from '../../core/lib/within.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { type EgressPolicy, guardedConnector } from '../egress.ts';
 import type { LeaseKeeper } from '../worker/lease.ts';
-import { type ClaimedDelivery, claimDeliveries } from './claim-deliveries.ts';
-import { judge, recordVerdict, type Verdict } from './record.ts';
-import type { SendResult } from './send-result.ts';
-import { signingSecrets } from './signing-secrets.ts';
-import { sendToLog } from './targets/log.ts';
-import { sendWebhook } from './targets/webhook.ts';
+import { attemptDelivery } from './attempt.ts';
+import { type BrokenAccounts, createBrokenAccounts } from './broken-accounts.ts';
+import type { TakenDelivery } from './delivery.ts';
+import type { Verdict } from './judge.ts';
+import { createLineMender } from './mend-lines.ts';
+import { addDeliveryMetrics, type CountAttempt } from './metrics.ts';
+import { createPace, type LeastTimes } from './pace.ts';
+import { recordKeyScope, recordVerdict } from './record-verdict.ts';
+import { releaseAccounts, takeDeliveries } from './take-deliveries.ts';
+import type { PlatformSenders } from './targets/platform.ts';
+import { platformSenders } from './targets/platforms.ts';
 
 /** Sends what runs left in the outbox. */
 export interface Sender {
@@ -31,8 +35,10 @@ export interface SenderOptions {
   readonly database: Database;
   readonly lease: LeaseKeeper;
   readonly table: () => Table | undefined;
-  /** Which addresses webhooks may reach. */
+  /** Which addresses deliveries may reach. */
   readonly egress: EgressPolicy;
+  /** How messages go to chat platforms; default: those of this version. */
+  readonly senders?: PlatformSenders | undefined;
   /** False while this replica's snapshot is too old to take background work. */
   readonly mayWork: () => boolean;
   readonly registry: Registry;
@@ -41,53 +47,67 @@ export interface SenderOptions {
 }
 
 const lookEveryMs = 200;
-/** How many deliveries are sent at once, each of another line. */
-const concurrency = 128;
 const connectTimeoutMs = 5_000;
-/** How long a receiver may take to answer. */
-const answerWithinMs = 15_000;
 /** How long aborted sends may take to end when the sender stops. */
 const abortMs = 1_000;
 
-/** Makes a Sender. Every replica has one; the rows in `sending` keep them off each other's lines. */
+/**
+ * Makes a Sender. Every replica has one: webhooks and log lines are sent by whoever takes them, messages through an account
+ * by the one that has its lease. One delivery of a line is under way at a time.
+ */
 export function createSender(options: SenderOptions): Sender {
+  const { database, clock, log, lease } = options;
   const dispatcher = new Agent({
     connect: guardedConnector(options.egress, connectTimeoutMs),
     keepAliveTimeout: 10_000,
   });
-  const attempts = new Counter({
-    name: 'talaria_delivery_attempts_total',
-    help: 'Attempts to send, by kind of target and by what the delivery became: sent, pending (sent again later) or dead.',
-    labelNames: ['kind', 'status'],
-    registers: [options.registry],
-  });
-  const count: Count = (kind, status) => attempts.inc({ kind, status });
+  const count = addDeliveryMetrics(options.registry, options);
+  const pace = createPace(clock);
+  const broken = createBrokenAccounts(database);
+  const mender = createLineMender(database, log);
   const gaveUp = new AbortController();
   const sending = new Map<string, Promise<void>>();
+  const senders = options.senders ?? platformSenders;
+  const shared = { database, clock, log, senders, dispatcher, count, broken, signal: gaveUp.signal };
+
+  let mayHoldAccounts = false;
+  const giveAccountsBack = async (worker: string): Promise<void> => {
+    if (mayHoldAccounts) await releaseAccounts(database, worker);
+    mayHoldAccounts = false;
+  };
 
   const take = async (): Promise<void> => {
-    const held = options.lease.current();
+    const held = lease.current();
     const table = options.table();
-    const free = concurrency - sending.size;
-    if (free <= 0 || held === undefined || table === undefined || !options.mayWork()) return;
-    const { deliveries, leaseExpired } = await claimDeliveries(options.database, held.id, [...sending.keys()], free);
-    if (leaseExpired) options.lease.lost(held);
+    if (held === undefined || table === undefined) return;
+    if (!options.mayWork()) return await giveAccountsBack(held.id);
+    await broken.tryMended(held.id, table);
+    const room = { ...pace.room(), atWork: [...sending.keys()] };
+    mayHoldAccounts = true;
+    const { deliveries, leaseExpired } = await takeDeliveries(database, held.id, room);
+    if (leaseExpired) lease.lost(held);
     for (const delivery of deliveries) {
-      const done = sendOne({ ...options, dispatcher, count, table, signal: gaveUp.signal }, delivery).finally(() => {
+      const ended = pace.began(placeOf(delivery), delivery.orphan ? noWait : leastTimes(senders, delivery));
+      // The table may have changed while they were taken.
+      const done = sendOne({ ...shared, table: options.table() ?? table }, delivery).finally(() => {
         sending.delete(delivery.id);
+        ended();
         nudge();
       });
       sending.set(delivery.id, done);
     }
   };
 
-  const { start, nudge, stop } = createNudgedLoop(lookEveryMs, take, options.log);
+  const { start, nudge, stop } = createNudgedLoop(() => Math.min(lookEveryMs, pace.waitMs()), take, log);
 
   return {
-    start,
+    start: () => {
+      start();
+      mender.start();
+    },
     nudge,
     stop: async (budgetMs) => {
-      await stop();
+      await Promise.all([stop(), mender.stop()]);
       const ended = Promise.all(sending.values());
       await within(ended, budgetMs);
       gaveUp.abort(new Error('the gateway is stopping'));
@@ -97,48 +117,68 @@ export function createSender(options: SenderOptions): Sender {
   };
 }
 
-type Count = (kind: 'webhook' | 'log', status: Verdict['status']) => void;
+const noWait: LeastTimes = { accountMs: 0, chatMs: 0 };
+
+function leastTimes(senders: PlatformSenders, { destination }: TakenDelivery): LeastTimes {
+  const platform = destination.kind === 'account' ? destination.platform : '';
+  return (Object.hasOwn(senders, platform) ? senders[platform]?.pace : undefined) ?? noWait;
+}
+
+function placeOf({ destination, line }: TakenDelivery) {
+  return { account: destination.kind === 'account' ? destination.account : '', line };
+}
 
 interface SendOptions extends Pick<SenderOptions, 'database' | 'clock' | 'log'> {
+  readonly senders: PlatformSenders;
   readonly dispatcher: Dispatcher;
-  readonly count: Count;
+  readonly count: CountAttempt;
+  readonly broken: BrokenAccounts;
   readonly table: Table;
   readonly signal: AbortSignal;
 }
 
-/** Sends once and records what came of it. Throws nothing: what cannot be recorded is sent again under the same id. */
-async function sendOne(options: SendOptions, delivery: ClaimedDelivery): Promise<void> {
-  const { database, log, count, signal } = options;
+/** Attempts once and records what came of it. Throws nothing. */
+async function sendOne(options: SendOptions, delivery: TakenDelivery): Promise<void> {
+  const { database, log } = options;
   await quietly(log, async () => {
-    const verdict = judge(await sendTo(options, delivery), delivery.attempt);
-    count(delivery.destination.kind, verdict.status);
-    if (verdict.status !== 'sent') {
-      const about = { delivery: delivery.id, agent: delivery.agent, target: delivery.target, error: verdict.error };
-      log.warn({ ...about, status: verdict.status, attempt: delivery.attempt }, 'a delivery was not sent');
-    }
-    await untilStored(() => recordVerdict(database, delivery, verdict), signal);
+    const recordScope = (scope: string) => recordKeyScope(database, delivery, scope);
+    const verdict = await attemptDelivery({ ...options, recordScope }, delivery);
+    if (verdict === undefined || !(await untilRecorded(options, delivery, verdict))) return;
+    tell(options, delivery, verdict);
   });
 }
 
-async function sendTo(
-  { clock, log, dispatcher, table, signal }: SendOptions,
-  { id, agent, agentUid, jobUid, target, destination, body }: ClaimedDelivery,
-): Promise<SendResult> {
-  const uid = table.agents.get(agent)?.uid;
-  if (uid !== undefined && uid !== agentUid) {
-    return { kind: 'not-sent', error: 'agent_replaced: the Agent was deleted and made again', final: true };
+const recordAgainMs = 500;
+
+/**
+ * What was sent is this process's as long as it is not recorded, whatever the reason: forgotten, it would be sent again.
+ * Left at the end of the process, it is an orphan, and judged as one. False: somebody else has judged it.
+ */
+async function untilRecorded(
+  { database, log, signal }: SendOptions,
+  delivery: TakenDelivery,
+  verdict: Verdict,
+): Promise<boolean> {
+  while (!signal.aborted) {
+    let recorded: boolean | undefined;
+    await quietly(log, async () => {
+      recorded = await recordVerdict(database, delivery, verdict);
+    });
+    if (recorded !== undefined) return recorded;
+    await sleep(recordAgainMs, signal);
   }
-  if (destination.kind === 'log') return sendToLog(log, toWire('dlv', id), body);
-  const { webhook } = destination;
-  const secrets = signingSecrets(table, jobUid, target, webhook);
-  if (secrets === undefined) return { kind: 'not-sent', error: 'its signing secret is missing', final: false };
-  return await sendWebhook(dispatcher, {
-    url: webhook.url,
-    id: toWire('dlv', id),
-    body: JSON.stringify(body),
-    secrets,
-    now: clock.now(),
-    answerWithinMs,
-    signal,
-  });
+  return false;
+}
+
+function tell({ log, count, broken, table }: SendOptions, delivery: TakenDelivery, verdict: Verdict): void {
+  const { id, agent, target, attempt, destination } = delivery;
+  const account = destination.kind === 'account' ? destination.account : '';
+  count(destination.kind === 'account' ? destination.platform || 'account' : destination.kind, verdict.status);
+  if (verdict.status === 'sent') {
+    broken.works(account);
+    return;
+  }
+  if (verdict.status === 'pending' && verdict.account === 'broken') broken.note(account, table);
+  const about = { delivery: id, agent, target, ...(account === '' ? {} : { account }), error: verdict.error };
+  log.warn({ ...about, status: verdict.status, attempt }, 'a delivery was not sent');
 }

@@ -161,7 +161,7 @@ function emptyResult(options: ExecuteOptions, run: JobRun, prompt: ChatMessage, 
 }
 
 function completedEnding(
-  { clock }: ExecuteOptions,
+  { table, clock }: ExecuteOptions,
   run: JobRun,
   prompt: ChatMessage,
   result: TurnResult,
@@ -174,15 +174,15 @@ function completedEnding(
     usage,
     model,
     items: [...toItems(prompt), ...output],
-    outbox: outboxRows(run, { outcome: 'completed', text }, clock.now()),
+    outbox: outboxRows(run, { outcome: 'completed', text }, { table, now: clock.now() }),
   };
 }
 
-function failedEnding({ clock }: ExecuteOptions, run: JobRun, { code, message }: RunFailure) {
+function failedEnding({ table, clock }: ExecuteOptions, run: JobRun, { code, message }: RunFailure) {
   return {
     status: 'failed' as const,
     code,
     message,
-    outbox: outboxRows(run, { outcome: 'failed', code, message }, clock.now()),
+    outbox: outboxRows(run, { outcome: 'failed', code, message }, { table, now: clock.now() }),
   };
 }

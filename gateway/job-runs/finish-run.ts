@@ -195,6 +195,7 @@ const finishStatement = `
     left join job on job.uid = e.job_uid
     where e.status = 'completed'
       or (e.status = 'failed' and coalesce(job.consecutive_failures, e.after_consecutive) >= e.after_consecutive)
+    order by e.id, d.target, d.part
     on conflict (run_id, target, part) do nothing
   )
   select id, status from ended

@@ -1,6 +1,7 @@
 import { type Resolution, resolveJob } from '../../core/route/resolve.ts';
 import type { DeliverTarget } from '../../core/snapshot/schema.ts';
 import type { Table } from '../config/table.ts';
+import { openAccount } from '../delivery/account-access.ts';
 import { signingSecrets, type TargetId } from '../delivery/signing-secrets.ts';
 import type { JobRun } from './job-run.ts';
 import { RunFailure } from './run-failure.ts';
@@ -17,14 +18,19 @@ export function preflight(run: JobRun, table: Table): Resolution {
     throw new RunFailure('agent_replaced', `Agent "${run.agent}" was deleted and made again after the run was started`);
   }
   if (job.unresolved !== undefined) throw unresolved(`its references are not resolved (${job.unresolved})`);
-  for (const target of job.deliver) checkSecret(run, `deliver/${target.name}`, target, table);
-  for (const target of job.onFailure.deliver) checkSecret(run, `failure/${target.name}`, target, table);
+  for (const target of job.deliver) checkTarget(run, `deliver/${target.name}`, target, table);
+  for (const target of job.onFailure.deliver) checkTarget(run, `failure/${target.name}`, target, table);
   return resolution;
 }
 
-function checkSecret(run: JobRun, id: TargetId, { webhook }: DeliverTarget, table: Table): void {
-  if (webhook === undefined || signingSecrets(table, run.jobUid, id, webhook) !== undefined) return;
-  throw unresolved(`the signing secret of target ${id} is missing`);
+function checkTarget(run: JobRun, id: TargetId, target: DeliverTarget, table: Table): void {
+  const { webhook, account, chatId = '', threadId = '' } = target;
+  if (webhook !== undefined && signingSecrets(table, run.jobUid, id, webhook) === undefined) {
+    throw unresolved(`the signing secret of target ${id} is missing`);
+  }
+  if (account === undefined) return;
+  const access = openAccount(table, run.agent, { account, chatId, threadId });
+  if (access.kind !== 'open') throw unresolved(`target ${id}: ${access.error}`);
 }
 
 function unresolved(what: string): RunFailure {

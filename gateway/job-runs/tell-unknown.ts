@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/lib/clock.ts';
+import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { outboxRows } from '../delivery/outbox.ts';
 import { storable } from '../sessions/storable.ts';
@@ -12,13 +13,13 @@ const batchSize = 50;
  * for other failures, from `onFailure.afterConsecutive` on, once each, also when many replicas do it at once. Gives how many
  * runs it saw to.
  */
-export async function tellUnknownRuns(database: Database, clock: Clock): Promise<number> {
+export async function tellUnknownRuns(database: Database, table: Table, clock: Clock): Promise<number> {
   return await database.transaction(async (client) => {
     const { rows } = await client.query<UntoldRow>(takeStatement, [batchSize]);
     if (rows.length === 0) return 0;
     const outbox = rows
       .filter(({ input, failures }) => failures >= input.job.onFailure.afterConsecutive)
-      .flatMap((row) => deliveriesOf(row, clock.now()));
+      .flatMap((row) => deliveriesOf(row, table, clock.now()));
     await client.query(storeStatement, [rows.map(({ id }) => id), JSON.stringify(storable(outbox))]);
     return rows.length;
   });
@@ -37,14 +38,14 @@ interface UntoldRow {
   readonly failures: number;
 }
 
-function deliveriesOf(row: UntoldRow, now: number): object[] {
+function deliveriesOf(row: UntoldRow, table: Table, now: number): object[] {
   const { id, slot, attempt, input } = row;
   const run: JobRun = {
     ...{ id, slot, attempt, input, agent: row.agent, agentUid: row.agent_uid, jobUid: row.job_uid },
     ...{ maxAttempts: attempt, worker: '', backlog: false },
   };
   const ending = { outcome: 'failed', code: row.error_code, message: row.error_message } as const;
-  return outboxRows(run, ending, now).map((delivery) => ({ ...delivery, run_id: id }));
+  return outboxRows(run, ending, { table, now }).map((delivery) => ({ ...delivery, run_id: id }));
 }
 
 /** Nobody waits to hear of a CronJob that was deleted. */

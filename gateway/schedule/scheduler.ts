@@ -68,7 +68,10 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     while (!stopping.signal.aborted) {
       await sleep(tellEveryMs, stopping.signal);
       await quietly(log, async () => {
-        while (options.mayWork() && !stopping.signal.aborted && (await tellUnknownRuns(database, clock)) > 0);
+        while (options.mayWork() && !stopping.signal.aborted) {
+          const table = options.table();
+          if (table === undefined || (await tellUnknownRuns(database, table, clock)) === 0) return;
+        }
       });
     }
   };

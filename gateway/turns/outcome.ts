@@ -2,6 +2,7 @@ import { TalariaError } from '../../core/lib/errors.ts';
 import type { Cost } from '../agent/cost.ts';
 import type { Usage } from '../agent/models/port.ts';
 import type { TurnResult } from '../agent/turn.ts';
+import type { Table } from '../config/table.ts';
 import { type OutboxRow, type RequestedTarget, requestOutboxRows } from '../delivery/outbox.ts';
 import { RunStopped } from '../runs/request-stop.ts';
 import { finalText, type Item } from '../sessions/items.ts';
@@ -32,11 +33,11 @@ export type TurnOutcome =
 /** The outcome of a turn that gave this result at `now` (Unix milliseconds), with what its run sends. */
 export function completedOutcome(
   run: { readonly id: string; readonly agent: string },
-  { deliver = [] }: { readonly deliver?: readonly RequestedTarget[] | undefined },
+  { deliver = [], table }: { readonly deliver?: readonly RequestedTarget[] | undefined; readonly table: Table },
   result: TurnResult,
   now: number,
 ): Extract<TurnOutcome, { status: 'completed' }> {
-  const outbox = deliver.length === 0 ? [] : requestOutboxRows(run, deliver, finalText(result.output), now);
+  const outbox = deliver.length === 0 ? [] : requestOutboxRows(run, deliver, finalText(result.output), { table, now });
   return { status: 'completed', ...result, outbox };
 }
 

@@ -1,5 +1,5 @@
 import type { Logger } from '../../../core/lib/log.ts';
-import type { DeliveryBody } from '../outbox.ts';
+import type { DeliveryBody } from '../delivery.ts';
 import type { SendResult } from '../send-result.ts';
 
 /** Writes a result to the gateway's log, as one line. */

@@ -45,3 +45,6 @@ export interface PlatformSender {
   /** Least time between two messages of one account, and of one chat, that the platform documents. */
   readonly pace: { readonly accountMs: number; readonly chatMs: number };
 }
+
+/** Senders by the platform's name. */
+export type PlatformSenders = Readonly<Record<string, PlatformSender>>;

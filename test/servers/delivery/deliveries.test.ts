@@ -276,14 +276,12 @@ describe('what a run delivers', () => {
   it('goes to every target, each with its own outcome', async () => {
     const broken = await startReceiver(status(400));
     const log: DeliverTarget = { name: 'log', log: true, expireAfterSeconds: 60 };
-    const chat: DeliverTarget = { name: 'chat', account: 'clerk/bot', chatId: 'C1', expireAfterSeconds: 60 };
-    const deliver = [webhook(receiver.url, [], 'works'), webhook(broken.url, [], 'broken'), log, chat];
+    const deliver = [webhook(receiver.url, [], 'works'), webhook(broken.url, [], 'broken'), log];
     const { run } = await start(job({ deliver }));
     await run();
     const rows = await deliveriesWith('sent', 'dead');
     expect(rows.map(({ target, status: outcome }) => [target, outcome]).toSorted()).toEqual([
       ['deliver/broken', 'dead'],
-      ['deliver/chat', 'dead'],
       ['deliver/log', 'sent'],
       ['deliver/works', 'sent'],
     ]);
@@ -319,6 +317,20 @@ describe('what a run delivers', () => {
     const [dead] = await deliveriesWith('dead');
     expect(dead?.last_error).toContain('agent_replaced');
     expect(receiver.received).toHaveLength(1);
+  });
+
+  it('is not even begun when an account of a target is missing', async () => {
+    const chat: DeliverTarget = { name: 'chat', account: 'clerk/bot', chatId: 'C1', expireAfterSeconds: 60 };
+    const { run } = await start(job({ deliver: [chat], retry: { maxAttempts: 1, backoffSeconds: 1 } }));
+    await run();
+    const failed = await waitFor('the run to fail', async () => {
+      const rows = await state.rows<{ error_code: string; error_message: string; effects_started: boolean }>(
+        `select error_code, error_message, effects_started from runs where status = 'failed'`,
+      );
+      return rows[0];
+    });
+    expect(failed).toMatchObject({ error_code: 'refs_not_resolved', effects_started: false });
+    expect(failed.error_message).toMatch(/deliver\/chat: AccountNotFound: .*"bot"/);
   });
 
   it('is not even begun when its signing secret is missing', async () => {

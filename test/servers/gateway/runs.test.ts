@@ -102,12 +102,37 @@ describe('POST /v1/runs', () => {
     expect(refused).toMatchObject({ status: 403, body: { error: { code: 'deliver_forbidden' } } });
   });
 
+  it.each<[string, object]>([
+    ['/v1/runs', { input: 'hello' }],
+    ['/v1/responses', { input: 'hello' }],
+    ['/v1/chat/completions', { messages: [{ role: 'user', content: 'hello' }] }],
+  ])(
+    'of %s has its result sent through an account of the agent that answered, or is told why not',
+    async (path, body) => {
+      const gateway = await start();
+      const deliver = [{ account: 'none', chatId: 'C1', threadId: 'T1' }];
+      const answer = await call(gateway, 'POST', path, { body: { ...body, deliver } });
+      expect(answer.status).toBeLessThan(300);
+      const [row] = await waitFor('the outbox row', async () => {
+        const rows = await state.rows('select agent, account, destination, status, last_error from deliveries');
+        return rows.length > 0 ? rows : undefined;
+      });
+      expect(row).toMatchObject({
+        agent: 'main',
+        account: 'main/none',
+        destination: { chatId: 'C1', threadId: 'T1' },
+        status: 'dead',
+        last_error: 'AccountNotFound: there is no account "main/none"',
+      });
+    },
+  );
+
   it.each<[string, object, string]>([
     ['no input', {}, 'invalid_request'],
     ['an empty input', { input: '' }, 'invalid_request'],
     ['a stream', { input: 'x', stream: true }, 'unsupported_field'],
     ['an unknown field', { input: 'x', foo: 1 }, 'unsupported_field'],
-    ['deliver to an account', { input: 'x', deliver: [{ account: 'main/x' }] }, 'unsupported_field'],
+    ['deliver to an account without a chat', { input: 'x', deliver: [{ account: 'main/x' }] }, 'invalid_request'],
     ['deliver to a webhook', { input: 'x', deliver: [{ webhook: { url: 'http://x' } }] }, 'unsupported_field'],
   ])('with %s is refused', async (_what, body, code) => {
     const gateway = await start();

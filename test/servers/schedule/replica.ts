@@ -9,6 +9,7 @@ import type { JobStatus, JobStatusSink } from '../../../gateway/config/source.ts
 import type { Table } from '../../../gateway/config/table.ts';
 import { createHints } from '../../../gateway/db/hints.ts';
 import { createDatabase, type Database } from '../../../gateway/db/pool.ts';
+import type { PlatformSenders } from '../../../gateway/delivery/targets/platform.ts';
 import { createEgressPolicy } from '../../../gateway/egress.ts';
 import { createLimits } from '../../../gateway/limits/limits.ts';
 import { createMetrics } from '../../../gateway/metrics.ts';
@@ -36,6 +37,8 @@ export interface ReplicaOptions {
   readonly runTurn?: RunTurn;
   readonly sink?: JobStatusSink;
   readonly log?: Logger;
+  /** How messages go to chat platforms, instead of the real ways. */
+  readonly platformSenders?: PlatformSenders;
   /** Networks and hosts that webhooks may reach; loopback unless said. */
   readonly allow?: readonly string[];
 }
@@ -72,6 +75,7 @@ export function startReplica({ url, name, table, ...options }: ReplicaOptions): 
     hints,
     finisher: createTurnFinisher({ database, hints, log }),
     jobStatus: options.sink ?? writeToMap,
+    platformSenders: options.platformSenders,
     deliveryEgress: createEgressPolicy({
       kind: 'delivery',
       allow: options.allow ?? ['127.0.0.0/8'],

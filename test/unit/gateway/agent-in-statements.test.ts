@@ -25,7 +25,6 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
       'gateway/db/migrations/0004_turns.sql continue_run: update runs',
       'gateway/db/migrations/0004_turns.sql finish_turn: select runs',
       'gateway/db/migrations/0004_turns.sql finish_turn: update runs',
-      'gateway/delivery/record.ts: update deliveries',
       'gateway/job-runs/finish-run.ts: select runs',
       'gateway/job-runs/job-session.ts: update runs',
       'gateway/runs/approvals.ts: update runs',
@@ -74,8 +73,12 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
   {
     because: 'A worker takes or gives back what waits, whoever’s it is; every row that it gets tells its agent.',
     at: [
-      'gateway/delivery/claim-deliveries.ts: select deliveries',
-      'gateway/delivery/claim-deliveries.ts: update deliveries',
+      'gateway/delivery/mend-lines.ts: select deliveries',
+      'gateway/delivery/mend-lines.ts: update deliveries',
+      'gateway/db/migrations/0007_deliveries.sql promote_deliveries: select deliveries',
+      'gateway/db/migrations/0007_deliveries.sql promote_deliveries: update deliveries',
+      'gateway/db/migrations/0007_deliveries.sql take_deliveries: select deliveries',
+      'gateway/db/migrations/0007_deliveries.sql take_deliveries: update deliveries',
       'gateway/job-runs/claim.ts: select runs',
       'gateway/worker/watch.ts: select runs',
       'gateway/worker/watch.ts: update runs',
@@ -95,8 +98,11 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
     because:
       'A job’s row is its CronJob’s uid, which no other has; its agent may change while a run of the one before ends.',
     at: [
-      'gateway/delivery/claim-deliveries.ts: update cron_jobs',
-      'gateway/delivery/record.ts: update cron_jobs',
+      'gateway/delivery/read-deliveries.ts: select cron_jobs',
+      ...['record_delivery', 'retry_delivery', 'discard_delivery', 'take_deliveries'].map(
+        (name) => `gateway/db/migrations/0007_deliveries.sql ${name}: update cron_jobs`,
+      ),
+      'gateway/db/migrations/0007_deliveries.sql take_deliveries: select cron_jobs',
       'gateway/job-runs/claim.ts: select cron_jobs',
       'gateway/job-runs/claim.ts: update cron_jobs',
       'gateway/job-runs/finish-run.ts: select cron_jobs',
@@ -134,8 +140,12 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
     ),
   },
   {
-    because: 'A metric counts over all jobs.',
-    at: ['gateway/schedule/metrics.ts: select cron_jobs', 'gateway/schedule/metrics.ts: select missed_totals'],
+    because: 'A metric counts over all jobs and agents.',
+    at: [
+      'gateway/delivery/metrics.ts: select deliveries',
+      'gateway/schedule/metrics.ts: select cron_jobs',
+      'gateway/schedule/metrics.ts: select missed_totals',
+    ],
   },
   {
     because: 'Pruning deletes what is old or of a job that is gone, of all agents.',

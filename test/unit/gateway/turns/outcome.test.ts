@@ -1,10 +1,13 @@
 import { expect, it } from 'vitest';
 import { TalariaError } from '../../../../core/lib/errors.ts';
+import { buildTable } from '../../../../gateway/config/table.ts';
 import { RunStopped } from '../../../../gateway/runs/request-stop.ts';
 import { assistantMessage } from '../../../../gateway/sessions/items.ts';
 import { completedOutcome, endingOf } from '../../../../gateway/turns/outcome.ts';
 import { createProgress } from '../../../../gateway/turns/progress.ts';
+import { configuration } from '../../../harness/entries.ts';
 
+const table = await buildTable(configuration({ agents: [{ name: 'main' }] }));
 const run = { id: '01890000-0000-7000-8000-000000000001', agent: 'main' };
 const output = [assistantMessage('first'), assistantMessage('last')];
 const result = {
@@ -16,7 +19,12 @@ const result = {
 };
 
 it('a completed turn sends what it said last, to each target that was asked for', () => {
-  const { outbox = [], ...outcome } = completedOutcome(run, { deliver: [{ log: true }, { log: true }] }, result, 0);
+  const { outbox = [], ...outcome } = completedOutcome(
+    run,
+    { deliver: [{ log: true }, { log: true }], table },
+    result,
+    0,
+  );
   expect(outcome).toEqual({ status: 'completed', ...result });
   expect(outbox.map(({ target, data }) => [target, data.data.text])).toEqual([
     ['deliver/0', 'last'],
@@ -25,7 +33,7 @@ it('a completed turn sends what it said last, to each target that was asked for'
 });
 
 it('a completed turn for which nothing was asked sends nothing', () => {
-  expect(completedOutcome(run, {}, result, 0).outbox).toEqual([]);
+  expect(completedOutcome(run, { table }, result, 0).outbox).toEqual([]);
 });
 
 it('a turn that was asked to stop keeps what it had said, and says why', () => {

@@ -1,0 +1,94 @@
+import { envelope } from '../../core/route/envelope.ts';
+import { resolve } from '../../core/route/resolve.ts';
+import type { AgentEntry } from '../../core/snapshot/schema.ts';
+import type { Table } from '../config/table.ts';
+import { possibleChatTypes } from './chat-type.ts';
+import type { PlatformAccount } from './targets/platform.ts';
+
+/** A chat that an agent wants to write to. */
+export interface WantedChat {
+  /** `<agent>/<name>` */
+  readonly account: string;
+  readonly chatId: string;
+  /** '' for none. */
+  readonly threadId: string;
+}
+
+/** Whether an agent may write to a chat, and by what. `error` begins with a reason in one word. */
+export type AccountAccess =
+  | { readonly kind: 'open'; readonly entry: AccountEntry; readonly account: PlatformAccount; readonly scope: string }
+  /** It may, and cannot now: the Secret of the account is missing. */
+  | { readonly kind: 'closed'; readonly error: string }
+  | { readonly kind: 'refused'; readonly error: string };
+
+export type AccountEntry = AgentEntry['accounts'][number];
+
+/**
+ * Egress follows routes: an agent writes through its own accounts; through another Agent's only where that account is
+ * `shared` and a Route gives this very chat to the agent. The credentials are those of the account's own entry, and there
+ * is no other way to any. `scope` names their versions.
+ */
+export function openAccount(table: Table, agent: string, chat: WantedChat): AccountAccess {
+  const [owner = '', name = ''] = chat.account.split('/');
+  const entry = findAccount(table, chat.account);
+  if (entry === undefined) {
+    return refused('AccountNotFound', `the Agent "${owner}" has no account "${name}"`);
+  }
+  if (owner !== agent) {
+    if (!entry.shared) {
+      return refused('AccountNotShared', `the account "${chat.account}" is not shared; set shared: true on it`);
+    }
+    if (!isRouted(table, agent, chat, entry.platform)) {
+      const what = `no Route gives the chat "${chat.chatId}" of the account "${chat.account}" to the Agent "${agent}"`;
+      return refused('ChatNotRouted', `${what}; add a rule that does`);
+    }
+  }
+  const credentials = readCredentials(table, entry);
+  if (credentials === undefined) {
+    const error = `SecretNotFound: a key of the Secret of the account "${chat.account}" is missing`;
+    return { kind: 'closed', error };
+  }
+  const account = { account: chat.account, credentials, settings: entry.settings };
+  return { kind: 'open', entry, account, scope: credentialScope(entry) };
+}
+
+/** The account `<agent>/<name>` of the Agent that owns it. */
+export function findAccount(table: Table, account: string): AccountEntry | undefined {
+  const [owner = '', name = ''] = account.split('/');
+  return table.agents.get(owner)?.accounts.find((candidate) => candidate.name === name);
+}
+
+/** Names the versions of an account's credentials. */
+export function credentialScope({ credentials }: Pick<AccountEntry, 'credentials'>): string {
+  return Object.values(credentials).toSorted().join(' ');
+}
+
+function refused(reason: string, what: string): AccountAccess {
+  return { kind: 'refused', error: `${reason}: ${what}` };
+}
+
+/** By the rule that wins for a message in this chat, whoever writes it; a rule that splits gives it to each of its Agents. */
+function isRouted(table: Table, agent: string, { account, chatId, threadId }: WantedChat, platform: string): boolean {
+  return possibleChatTypes({ platform, chatId }).some((chatType) => {
+    const outcome = resolve(table.routes, {
+      envelope: envelope({ platform, account, chatId, threadId, chatType }),
+      principal: { id: `account:${account}`, role: 'client', agents: '*' },
+      isRetired: () => false,
+      stickyAgent: agent,
+    });
+    // One that is suspended or not ready was chosen all the same, and its results were made before.
+    const chosen =
+      outcome.kind === 'resolved' || outcome.code === 'agent_suspended' || outcome.code === 'agent_not_ready';
+    return chosen && outcome.route !== undefined && outcome.agentName === agent;
+  });
+}
+
+function readCredentials(table: Table, { credentials }: AccountEntry): Readonly<Record<string, string>> | undefined {
+  const values: Record<string, string> = {};
+  for (const [key, name] of Object.entries(credentials)) {
+    const value = table.credential(name);
+    if (value === undefined) return undefined;
+    values[key] = value;
+  }
+  return values;
+}
