@@ -6,6 +6,7 @@ import { onShutdown } from '../core/lib/shutdown.ts';
 import { parseGatewayConfig } from '../gateway/config/config-file.ts';
 import { describeReport } from '../gateway/config/job-report.ts';
 import { createGateway } from '../gateway/gateway.ts';
+import { announceAddress, stateRoot } from './dev/address-file.ts';
 import { createConsoleLog } from './dev/console-log.ts';
 import { createDirectorySource, type Reading, RefusedFolder } from './dev/directory-source.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './dev/embedded-postgres.ts';
@@ -44,7 +45,7 @@ interface DevOptions {
 
 async function dev(folder: string, options: DevOptions): Promise<void> {
   if (!existsSync(folder) || !statSync(folder).isDirectory()) fail(`${folder} is not a folder`);
-  const stateFolder = options.state ?? path.join('.talaria', folderName(folder));
+  const stateFolder = options.state ?? path.join(stateRoot, folderName(folder));
   const log = createConsoleLog(options.logLevel, (line) => process.stdout.write(line));
   const database = options.databaseUrl === undefined ? await ownDatabase(stateFolder) : undefined;
   const databaseUrl = options.databaseUrl ?? database?.url() ?? '';
@@ -64,13 +65,16 @@ async function dev(folder: string, options: DevOptions): Promise<void> {
     log,
     clock: systemClock,
   });
+  let withdraw: () => Promise<void> = async () => undefined;
   const stop = async () => {
+    await withdraw();
     await gateway.stop();
     await database?.stop();
   };
   onShutdown(stop, stopBudgetMs);
   try {
     const { address } = await gateway.start();
+    withdraw = await announceAddress(stateFolder, address);
     process.stdout.write(welcome(address));
   } catch (error) {
     await stop();

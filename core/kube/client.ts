@@ -22,8 +22,10 @@ import type {
 import { watchEvents } from './watch-stream.ts';
 
 export interface KubeClientOptions {
-  /** Path of a kubeconfig file; absent: the pod's own ServiceAccount. */
+  /** Path of a kubeconfig file, or several as in `KUBECONFIG`; absent: the pod's own ServiceAccount. */
   readonly kubeconfig?: string | undefined;
+  /** A context of the kubeconfig. Default: its current one. */
+  readonly context?: string | undefined;
   /** Default: the kubeconfig context's or the pod's namespace, else `default`. */
   readonly namespace?: string | undefined;
   /** Owner of every field that `apply` and `applyStatus` write, and the reporter of events. */
@@ -41,7 +43,7 @@ const maxNoteChars = 1024;
 /** A client for one namespace of one API server. Nothing is sent before the first call. */
 export function createKubeClient(options: KubeClientOptions): KubeClient {
   const clock = options.clock ?? systemClock;
-  const source = createCredentialSource(options.kubeconfig, clock.monotonic);
+  const source = createCredentialSource(options, clock.monotonic);
   const transport = createTransport(source);
   const namespace = options.namespace ?? source.namespace ?? 'default';
   const { fieldManager } = options;

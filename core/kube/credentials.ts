@@ -1,6 +1,7 @@
 import type https from 'node:https';
 import type { ConnectionOptions } from 'node:tls';
-import { KubeConfig } from '@kubernetes/client-node';
+import type { KubeConfig } from '@kubernetes/client-node';
+import { loadKubeConfig } from './kube-config.ts';
 import { KubeError } from './kube-error.ts';
 
 /** What one request needs: where to, with which TLS identity, with which headers. */
@@ -31,9 +32,18 @@ export interface CredentialSource {
 const refreshMs = 60_000;
 const execDeadlineMs = 30_000;
 
-/** Credentials from a kubeconfig file (with all its auth methods), or without one from the pod's ServiceAccount. */
-export function createCredentialSource(kubeconfig: string | undefined, monotonic: () => number): CredentialSource {
-  let config = loadConfig(kubeconfig);
+/** Where credentials come from; see `loadKubeConfig`. */
+export interface KubeConfigChoice {
+  readonly kubeconfig?: string | undefined;
+  readonly context?: string | undefined;
+}
+
+/** Credentials from a kubeconfig (with all its auth methods), or without one from the pod's ServiceAccount. */
+export function createCredentialSource(
+  { kubeconfig, context }: KubeConfigChoice,
+  monotonic: () => number,
+): CredentialSource {
+  let config = loadKubeConfig(kubeconfig, context);
   let held: { credentials: Credentials; readAt: number } | undefined;
   let reading: Promise<Credentials> | undefined;
 
@@ -55,24 +65,9 @@ export function createCredentialSource(kubeconfig: string | undefined, monotonic
     refuse: (refused) => {
       if (held?.credentials !== refused) return;
       held = undefined;
-      config = loadConfig(kubeconfig);
+      config = loadKubeConfig(kubeconfig, context);
     },
   };
-}
-
-function loadConfig(kubeconfig: string | undefined): KubeConfig {
-  const config = new KubeConfig();
-  if (kubeconfig === undefined) loadFromPod(config);
-  else config.loadFromFile(kubeconfig);
-  return config;
-}
-
-/** Outside a pod the library makes an address of the missing variables, which would fail later and tell nothing. */
-function loadFromPod(config: KubeConfig): void {
-  config.loadFromCluster();
-  if (config.getCurrentCluster()?.server !== 'https://undefined:undefined') return;
-  const message = 'this process runs in no pod, and no kubeconfig was given; name one';
-  throw new KubeError({ status: 0, reason: 'NoCluster', message });
 }
 
 async function credentialsOf(config: KubeConfig): Promise<Credentials> {

@@ -39,6 +39,20 @@ export const errorTable = {
     means: 'There is no such run for this key.',
     cure: "`GET /v1/runs` lists the key's own.",
   },
+  job_not_found: {
+    http: 404,
+    type: 'invalid_request_error',
+    retry: false,
+    means: 'There is no such CronJob for this key.',
+    cure: '`GET /admin/v1/jobs` lists those that are.',
+  },
+  delivery_not_found: {
+    http: 404,
+    type: 'invalid_request_error',
+    retry: false,
+    means: 'There is no such delivery for this key.',
+    cure: '`GET /admin/v1/deliveries` lists those that are.',
+  },
   not_found: {
     http: 404,
     type: 'invalid_request_error',
@@ -179,6 +193,20 @@ export const errorTable = {
     retry: false,
     means: 'No such call of the run waits for an approval.',
     cure: 'Read the run to see its state.',
+  },
+  job_not_started: {
+    http: 409,
+    type: 'invalid_request_error',
+    retry: false,
+    means: 'The CronJob was not run: its Agent does not serve, or a run of it is active and it says Forbid.',
+    cure: 'The message says which: mend the Agent, or wait for the run, or stop it.',
+  },
+  delivery_settled: {
+    http: 409,
+    type: 'invalid_request_error',
+    retry: false,
+    means: 'The delivery is in a state in which it can be neither sent again nor given up, such as sent.',
+    cure: 'Read the delivery to see its state.',
   },
   internal_error: {
     http: 500,

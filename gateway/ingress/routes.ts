@@ -1,5 +1,9 @@
 import type { FastifyInstance } from 'fastify';
+import { addAdminDeliveries } from './admin/deliveries.ts';
 import { addExplain } from './admin/explain.ts';
+import { addAdminJobs } from './admin/jobs.ts';
+import { addAdminRunEvents } from './admin/run-events.ts';
+import { addAdminRuns } from './admin/runs.ts';
 import { addSnapshot } from './admin/snapshot.ts';
 import { addCapabilities } from './capabilities.ts';
 import { addChatCompletions, type ChatCompletionsOptions } from './chat-completions/chat-completions.ts';
@@ -34,4 +38,8 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
   addSessionChat(app, options);
   addExplain(app, options);
   addSnapshot(app, options);
+  addAdminJobs(app, options);
+  addAdminRuns(app, options);
+  addAdminRunEvents(app, options);
+  addAdminDeliveries(app, options);
 }

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { snapshotContentSchema } from '../../../core/snapshot/schema.ts';
 import { explainBodySchema } from '../admin/explain.ts';
+import { adminDeliveryPaths } from './admin-deliveries.ts';
+import { adminJobPaths } from './admin-jobs.ts';
+import { adminRunPaths } from './admin-runs.ts';
 import { json, operation } from './operation.ts';
 import type { JsonSchema } from './schema.ts';
 
@@ -24,6 +27,9 @@ export function adminPaths(): JsonSchema {
         fails: ['admin_required'],
       }),
     },
+    ...adminJobPaths(),
+    ...adminRunPaths(),
+    ...adminDeliveryPaths(),
   };
 }
 

@@ -68,7 +68,7 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
   },
   {
     because: 'The rows were chosen by agent in the part of the statement before.',
-    at: ['gateway/runs/request-stop.ts: update runs'],
+    at: ['gateway/runs/request-stop.ts: update runs', 'gateway/runs/stop-any-run.ts: update runs'],
   },
   {
     because: 'A worker takes or gives back what waits, whoever’s it is; every row that it gets tells its agent.',
@@ -107,6 +107,7 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
       'gateway/job-runs/claim.ts: update cron_jobs',
       'gateway/job-runs/finish-run.ts: select cron_jobs',
       'gateway/job-runs/finish-run.ts: update cron_jobs',
+      'gateway/runs/stop-any-run.ts: update cron_jobs',
       'gateway/worker/queue-again.ts: update cron_jobs',
       'gateway/worker/reap.ts: select cron_jobs',
       'gateway/worker/reap.ts: update cron_jobs',
@@ -135,9 +136,14 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
   },
   {
     because: 'The status of a CronJob tells all of that job, by its uid, to those who may read it.',
-    at: ['cron_job_statuses', 'cron_jobs', 'deliveries', 'missed_totals', 'occurrences', 'runs'].map(
-      (table) => `gateway/schedule/job-facts.ts: select ${table}`,
-    ),
+    at: [
+      ...['cron_job_statuses', 'cron_jobs', 'deliveries', 'missed_totals', 'occurrences', 'runs'].map(
+        (table) => `gateway/schedule/job-facts.ts: select ${table}`,
+      ),
+      ...['deliveries', 'missed_totals', 'occurrences', 'runs'].map(
+        (table) => `gateway/schedule/list-jobs.ts: select ${table}`,
+      ),
+    ],
   },
   {
     because: 'A metric counts over all jobs and agents.',

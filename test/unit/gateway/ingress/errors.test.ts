@@ -6,7 +6,16 @@ const codes = Object.keys(errorTable) as ErrorCode[];
 
 /** Codes by status, as the design's table lists them. */
 const statuses: Readonly<Record<number, readonly ErrorCode[]>> = {
-  404: ['no_route', 'model_not_found', 'session_not_found', 'response_not_found', 'run_not_found', 'not_found'],
+  404: [
+    'no_route',
+    'model_not_found',
+    'session_not_found',
+    'response_not_found',
+    'run_not_found',
+    'job_not_found',
+    'delivery_not_found',
+    'not_found',
+  ],
   405: ['method_not_allowed'],
   413: ['body_too_large'],
   403: [
@@ -25,6 +34,8 @@ const statuses: Readonly<Record<number, readonly ErrorCode[]>> = {
     'idempotency_in_progress',
     'agent_replaced',
     'approval_not_pending',
+    'job_not_started',
+    'delivery_settled',
   ],
   502: ['run_unknown', 'model_failed'],
   400: ['agent_conflict', 'invalid_header', 'invalid_request', 'unsupported_field'],

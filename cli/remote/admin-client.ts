@@ -1,0 +1,167 @@
+import type { DeliveryDetail, DeliveryObject } from '../../gateway/ingress/admin/delivery-object.ts';
+import type { JobDetail, JobObject } from '../../gateway/ingress/admin/job-object.ts';
+import type { AdminRunDetail, AdminRunObject } from '../../gateway/ingress/admin/run-object.ts';
+import { GatewayRefusal, GatewayUnreachable, NoGateway } from './failures.ts';
+import { readServerEvents, type ServerEvent } from './server-events.ts';
+
+/** The filters of a list; undefined ones are left out. */
+export type Filters = Readonly<Record<string, string | undefined>>;
+
+/** What a list gave, and whether there is more than was asked for. */
+export interface Listing<T> {
+  readonly entries: readonly T[];
+  readonly hasMore: boolean;
+}
+
+/** One kind of thing that the admin API has. `most` of `list`: how many entries at most, 0 for all. */
+interface Collection<Entry, Detail> {
+  readonly list: (filters: Filters, most: number) => Promise<Listing<Entry>>;
+  readonly read: (id: string) => Promise<Detail>;
+}
+
+/**
+ * The admin API of one gateway. Every call has a deadline, and throws GatewayRefusal with the gateway's own words or
+ * GatewayUnreachable.
+ */
+export interface AdminClient {
+  readonly jobs: Collection<JobObject, JobDetail> & {
+    /** Gives the id of the run. */
+    readonly run: (name: string) => Promise<{ readonly run_id: string }>;
+    readonly pause: (name: string) => Promise<JobDetail>;
+    readonly resume: (name: string) => Promise<JobDetail>;
+  };
+  readonly runs: Collection<AdminRunObject, AdminRunDetail> & {
+    readonly stop: (id: string) => Promise<AdminRunDetail>;
+    /** What happened after the event with this id (0: from the first one), and, when `follow` says so, happens to its end. */
+    readonly events: (
+      id: string,
+      options: { readonly after: number; readonly follow: boolean },
+    ) => AsyncIterable<ServerEvent>;
+  };
+  readonly deliveries: Collection<DeliveryObject, DeliveryDetail> & {
+    readonly retry: (id: string) => Promise<DeliveryDetail>;
+    readonly discard: (id: string) => Promise<DeliveryDetail>;
+  };
+}
+
+export interface AdminClientOptions {
+  /** `http://host:port`, with a path of its own where a proxy needs one. */
+  readonly url: string;
+  /** Undefined where none is needed. */
+  readonly key: string | undefined;
+  /** Why the way to the gateway is broken, where that is known. */
+  readonly failure?: (() => string | undefined) | undefined;
+}
+
+const deadlineMs = 30_000;
+const pageSize = 100;
+
+/** Makes a client. Nothing is sent before the first call. */
+export function createAdminClient(options: AdminClientOptions): AdminClient {
+  const send = async (method: string, path: string, signal: AbortSignal, headers: Record<string, string> = {}) => {
+    const authorization = options.key === undefined ? {} : { authorization: `Bearer ${checkKey(options.key)}` };
+    const url = `${options.url.replace(/\/+$/, '')}/admin/v1${path}`;
+    const response = await fetch(url, { method, headers: { ...authorization, ...headers }, signal }).catch((error) => {
+      throw new GatewayUnreachable(options.url, options.failure?.() ?? reasonOf(error));
+    });
+    if (!response.ok) throw await refusalOf(response, options.url);
+    return response;
+  };
+  const call = async <T>(method: 'GET' | 'POST', path: string): Promise<T> => {
+    const response = await send(method, path, AbortSignal.timeout(deadlineMs));
+    return (await response.json().catch((error: unknown) => {
+      throw new GatewayUnreachable(options.url, `its answer is not JSON (${reasonOf(error)})`);
+    })) as T;
+  };
+  const collection = <Entry, Detail>(name: string): Collection<Entry, Detail> => ({
+    list: (filters, most) => listPages((query) => call<Page<Entry>>('GET', `/${name}?${query}`), filters, most),
+    read: (id) => call('GET', `/${name}/${encodeURIComponent(id)}`),
+  });
+  const act = <T>(kind: string, verb: string) => {
+    return (id: string) => call<T>('POST', `/${kind}/${encodeURIComponent(id)}/${verb}`);
+  };
+  return {
+    jobs: {
+      ...collection('jobs'),
+      run: act('jobs', 'run'),
+      pause: act('jobs', 'pause'),
+      resume: act('jobs', 'resume'),
+    },
+    runs: {
+      ...collection('runs'),
+      stop: act('runs', 'stop'),
+      events: (id, { after, follow }) =>
+        readServerEvents(after, (lastEventId, signal) =>
+          send('GET', `/runs/${encodeURIComponent(id)}/events?follow=${follow}`, signal, {
+            'last-event-id': String(lastEventId),
+          }),
+        ),
+    },
+    deliveries: {
+      ...collection('deliveries'),
+      retry: act('deliveries', 'retry'),
+      discard: act('deliveries', 'discard'),
+    },
+  };
+}
+
+/** What fetch says of a header that it does not take holds the header. */
+function checkKey(key: string): string {
+  if (/^[\x21-\x7e]+$/.test(key)) return key;
+  throw new NoGateway('The key is none: keys are visible ASCII without spaces. See --key and TALARIA_API_KEY.');
+}
+
+interface Page<T> {
+  readonly data: readonly T[];
+  readonly last_id: string | null;
+  readonly has_more: boolean;
+}
+
+async function listPages<T>(
+  readPage: (query: URLSearchParams) => Promise<Page<T>>,
+  filters: Filters,
+  most: number,
+): Promise<Listing<T>> {
+  const entries: T[] = [];
+  for (let after: string | null = null; ; ) {
+    const left = most === 0 ? pageSize : Math.min(pageSize, most - entries.length);
+    const page: Page<T> = await readPage(queryOf({ ...filters, limit: String(left), after: after ?? undefined }));
+    entries.push(...page.data);
+    after = page.last_id;
+    if (!page.has_more || after === null || (most > 0 && entries.length >= most)) {
+      return { entries, hasMore: page.has_more };
+    }
+  }
+}
+
+function queryOf(fields: Filters): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(fields)) if (value !== undefined) query.set(name, value);
+  return query;
+}
+
+async function refusalOf(response: Response, url: string): Promise<Error> {
+  const text = await response.text().catch(() => '');
+  const error = errorIn(text);
+  if (error !== undefined) return new GatewayRefusal(error.code, error.message);
+  return new GatewayUnreachable(url, `HTTP ${response.status} of something that is no gateway`);
+}
+
+function errorIn(text: string): { readonly code: string; readonly message: string } | undefined {
+  try {
+    const { error } = JSON.parse(text) as { error?: { code?: unknown; message?: unknown } };
+    const { code, message } = error ?? {};
+    return typeof code === 'string' && typeof message === 'string' ? { code, message } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return `no answer within ${deadlineMs / 1_000} s`;
+  const { cause } = error;
+  const inner =
+    cause instanceof Error ? (cause.message === '' && 'code' in cause ? String(cause.code) : cause.message) : '';
+  return inner === '' ? error.message : inner;
+}

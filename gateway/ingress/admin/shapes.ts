@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { TalariaError } from '../../../core/lib/errors.ts';
+import { fromWire, type WirePrefix } from '../../../core/lib/id.ts';
+import { unixSeconds } from '../api-object.ts';
+
+/** A page of a list, as every list of the API is. `T` is what one entry looks like. */
+export interface Page<T> {
+  readonly object: 'list';
+  readonly data: readonly T[];
+  readonly first_id: string | null;
+  readonly last_id: string | null;
+  readonly has_more: boolean;
+}
+
+/** Makes a page; `idOf` gives what the next page's `after` names. */
+export function pageOf<T>(data: readonly T[], hasMore: boolean, idOf: (entry: T) => string): Page<T> {
+  const [first, last] = [data[0], data.at(-1)].map((entry) => (entry === undefined ? null : idOf(entry)));
+  return { object: 'list', data, first_id: first ?? null, last_id: last ?? null, has_more: hasMore };
+}
+
+/** An instant on the wire, null where there is none yet. */
+export function seconds(description = '') {
+  return z.int().nullable().describe(`${description} Unix seconds.`.trim());
+}
+
+/** Unix seconds of an instant. */
+export function toSeconds(at: Date | undefined): number | null {
+  return at === undefined ? null : unixSeconds(at);
+}
+
+/** The name of a resource in a query. */
+export function nameInQuery(kind: 'Agent' | 'CronJob') {
+  return z
+    .string()
+    .max(253)
+    .regex(/^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/, `it is no name of ${kind === 'Agent' ? 'an Agent' : 'a CronJob'}`);
+}
+
+/** The UUID of an id in a query. Throws `invalid_request` when it is none. */
+export function idInQuery(prefix: WirePrefix, wireId: string | undefined, param: string): string | undefined {
+  const id = wireId === undefined ? undefined : fromWire(prefix, wireId);
+  if (id !== undefined || wireId === undefined) return id;
+  throw new TalariaError('invalid_request', `${param} is no id: one begins with ${prefix}_.`, { param });
+}
