@@ -63,6 +63,9 @@ export function createJobUpserter({ database, log }: { database: Database; log: 
     sync: async (table) => {
       if (synced === table && complete) return 0;
       let started = 0;
+      const stored = synced === undefined ? await storedRows(database) : undefined;
+      // What stands in the database as this table has it needs no lock.
+      for (const { uid, entry_hash } of stored ?? []) if (table.jobs.has(uid)) written.set(uid, entry_hash);
       for (const chunk of chunksOf(table.content.jobs)) {
         const changed = chunk.filter((entry) => written.get(entry.uid) !== entryHash(entry));
         await yieldToOthers();
@@ -71,8 +74,8 @@ export function createJobUpserter({ database, log }: { database: Database; log: 
         started += await upsertApart(changed, table);
         for (const entry of changed) written.set(entry.uid, entryHash(entry));
       }
-      const gone = synced === undefined ? await unknownUids(database, table) : [...written.keys()];
-      const retired = gone.filter((uid) => !table.jobs.has(uid));
+      const older = stored?.filter(({ sequence }) => Number(sequence) <= table.sequence).map(({ uid }) => uid);
+      const retired = (older ?? [...written.keys()]).filter((uid) => !table.jobs.has(uid));
       await retireJobs(database, retired, table.sequence);
       for (const uid of retired) written.delete(uid);
       synced = table;
@@ -92,12 +95,17 @@ function* chunksOf(entries: readonly JobEntry[]): Generator<readonly JobEntry[]>
   for (let index = 0; index < entries.length; index += chunkSize) yield entries.slice(index, index + chunkSize);
 }
 
-async function unknownUids(database: Database, table: Table): Promise<string[]> {
-  const { rows } = await database.query<{ uid: string }>(
-    'select uid from cron_jobs where gone_at is null and sequence <= $1',
-    [table.sequence],
+interface StoredRow {
+  readonly uid: string;
+  readonly entry_hash: string;
+  readonly sequence: string;
+}
+
+async function storedRows(database: Database): Promise<readonly StoredRow[]> {
+  const { rows } = await database.query<StoredRow>(
+    'select uid, entry_hash, sequence from cron_jobs where gone_at is null',
   );
-  return rows.map(({ uid }) => uid);
+  return rows;
 }
 
 async function upsertChunk(client: SqlClient, entries: readonly JobEntry[], table: Table): Promise<number> {

@@ -55,6 +55,15 @@ describe('documentation', () => {
     }
   });
 
+  it('every case of the comparison with batch/v1 is a test of that name, and every such test a case', () => {
+    const cases = [...read('docs/batch-v1.md').matchAll(/^\| (?!case )([^|]+) \|/gm)].map((match) => match[1] ?? '');
+    const tests = ['test/unit/core/schedule/batch-v1.test.ts', 'test/servers/schedule/batch-v1.test.ts'].flatMap(
+      (file) => [...read(file).matchAll(/^ {2}it\('([^']+)'/gm)].map((match) => match[1] ?? ''),
+    );
+    expect(cases.length).toBeGreaterThan(30);
+    expect(cases.toSorted()).toEqual(tests.toSorted());
+  });
+
   it.each(globSync('examples/**/*.yaml', { cwd: root }))('every manifest of %s is accepted', async (file) => {
     expect(await problemsOf(read(file))).toEqual([]);
   });

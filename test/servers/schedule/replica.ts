@@ -24,6 +24,8 @@ export interface Replica {
   readonly statuses: ReadonlyMap<string, JobStatus>;
   /** What people were told, such as `nightly: Its spec suspends it.` */
   readonly reports: readonly string[];
+  /** True while it holds the lease under which it takes work. */
+  readonly works: () => boolean;
   /** Puts a Table in force. */
   readonly swap: (table: Table) => void;
   readonly stop: () => Promise<void>;
@@ -93,6 +95,7 @@ export function startReplica({ url, name, table, ...options }: ReplicaOptions): 
     registry,
     statuses,
     reports,
+    works: () => lease.current() !== undefined,
     swap: (next) => {
       current = next;
     },

@@ -3,23 +3,38 @@
  * It shares no code with core/schedule.
  */
 export function slotsByWalking(pattern: string, timeZone: string, from: number, to: number): number[] {
-  const fields = pattern.split(' ');
-  return /^\d+ \d+ /.test(pattern)
-    ? walkFixedTime(fields, timeZone, from, to)
-    : minutesOf(from, to).filter((instant) => matches(wallClock(instant, timeZone), fields));
+  return slotsOfWalk(pattern, walk(timeZone, from, to));
+}
+
+/** What the wall clock of a zone showed at every minute, from a day before `from`. */
+export interface Walk {
+  readonly from: number;
+  readonly minutes: readonly { readonly instant: number; readonly shown: number }[];
+}
+
+/** Walks once, for many patterns. */
+export function walk(timeZone: string, from: number, to: number): Walk {
+  const minutes = minutesOf(from - day, to).map((instant) => ({ instant, shown: wallClock(instant, timeZone) }));
+  return { from, minutes };
+}
+
+/** The slots of a pattern of numbers, ranges, lists and steps in a walk, from its `from` on. */
+export function slotsOfWalk(pattern: string, { from, minutes }: Walk): number[] {
+  const matches = matcherOf(pattern);
+  if (/^\d+ \d+ /.test(pattern)) return slotsOfFixedTime(matches, from, minutes);
+  return minutes.filter(({ instant, shown }) => instant >= from && matches(shown)).map(({ instant }) => instant);
 }
 
 const minute = 60_000;
 const day = 86_400_000;
 
 /** Each matching wall-clock time counts once: when it is first shown, or when the clock jumps over it. */
-function walkFixedTime(fields: readonly string[], timeZone: string, from: number, to: number): number[] {
+function slotsOfFixedTime(matches: (wall: number) => boolean, from: number, minutes: Walk['minutes']): number[] {
   const seen = new Set<number>();
   const slots: number[] = [];
-  let before = wallClock(from - 2 * day - minute, timeZone);
-  for (const instant of minutesOf(from - 2 * day, to)) {
-    const shown = wallClock(instant, timeZone);
-    const reached = [...minutesOf(before + minute, shown), shown].filter((wall) => matches(wall, fields));
+  let before = (minutes[0]?.shown ?? 0) - minute;
+  for (const { instant, shown } of minutes) {
+    const reached = [...minutesOf(before + minute, shown - minute), shown].filter(matches);
     if (reached.some((wall) => !seen.has(wall)) && instant >= from) slots.push(instant);
     for (const wall of reached) seen.add(wall);
     before = shown;
@@ -40,23 +55,29 @@ function wallClock(instant: number, timeZone: string): number {
   return Date.parse(`${format.format(instant).replace(' ', 'T')}Z`);
 }
 
-function matches(wall: number, [minutes = '', hours = '', days = '', months = '', weekdays = '']: readonly string[]) {
-  const shown = new Date(wall);
-  const onDay = inField(days, shown.getUTCDate(), 1);
-  const onWeekday = inField(weekdays, shown.getUTCDay(), 0);
-  return (
-    shown.getUTCSeconds() === 0 &&
-    inField(minutes, shown.getUTCMinutes(), 0) &&
-    inField(hours, shown.getUTCHours(), 0) &&
-    inField(months, shown.getUTCMonth() + 1, 1) &&
-    (days === '*' || weekdays === '*' ? onDay && onWeekday : onDay || onWeekday)
-  );
+function matcherOf(pattern: string): (wall: number) => boolean {
+  const [minutes = '', hours = '', days = '', months = '', weekdays = ''] = pattern.split(' ');
+  const inMinutes = fieldMatcher(minutes, 0);
+  const inHours = fieldMatcher(hours, 0);
+  const inDays = fieldMatcher(days, 1);
+  const inMonths = fieldMatcher(months, 1);
+  const inWeekdays = fieldMatcher(weekdays, 0);
+  const both = days === '*' || weekdays === '*';
+  return (wall) => {
+    const shown = new Date(wall);
+    if (!inMinutes(shown.getUTCMinutes()) || !inHours(shown.getUTCHours()) || shown.getUTCSeconds() !== 0) return false;
+    const onDay = inDays(shown.getUTCDate());
+    const onWeekday = inWeekdays(shown.getUTCDay());
+    return inMonths(shown.getUTCMonth() + 1) && (both ? onDay && onWeekday : onDay || onWeekday);
+  };
 }
 
-function inField(field: string, value: number, min: number): boolean {
-  return field.split(',').some((part) => {
+function fieldMatcher(field: string, min: number): (value: number) => boolean {
+  const parts = field.split(',').map((part) => {
     const [range = '', step = '1'] = part.split('/');
     const [first = '', last = first] = range === '*' ? [String(min), '99'] : range.split('-');
-    return value >= Number(first) && value <= Number(last) && (value - Number(first)) % Number(step) === 0;
+    return { first: Number(first), last: Number(last), step: Number(step) };
   });
+  return (value) =>
+    parts.some(({ first, last, step }) => value >= first && value <= last && (value - first) % step === 0);
 }
