@@ -30,9 +30,9 @@ export async function claimApiRuns(
   limit: number,
 ): Promise<{ readonly runs: readonly ApiRun[]; readonly leaseExpired: boolean }> {
   const { rows } = await database
-    .prepared<ClaimedRow>('claim-turns', claimStatement, [worker, limit, sequence])
+    .prepared<ClaimedRow>('claim-api-runs', claimStatement, [worker, limit, sequence])
     .catch(noneWhenTaken);
-  const runs = rows.flatMap((row) => (row.id === null ? [] : [toTurn(row, row.id, worker)]));
+  const runs = rows.flatMap((row) => (row.id === null ? [] : [toApiRun(row, row.id, worker)]));
   return { runs, leaseExpired: rows[0]?.alive === false };
 }
 
@@ -86,7 +86,7 @@ function noneWhenTaken(error: unknown): { readonly rows: readonly ClaimedRow[] }
   throw error;
 }
 
-function toTurn(row: ClaimedRow, id: string, worker: string): ApiRun {
+function toApiRun(row: ClaimedRow, id: string, worker: string): ApiRun {
   const { items, context, instructions, tools = [], parameters = {}, deliver, limits } = row.input;
   return {
     id,

@@ -12,7 +12,7 @@ export type Managed =
   | { readonly kind: 'missing' };
 
 /** The states from which a delivery may be sent again. */
-export const retryable: readonly DeliveryStatus[] = ['dead', 'expired', 'ambiguous', 'failed'];
+export const retryable: readonly DeliveryStatus[] = ['dead', 'expired', 'ambiguous'];
 /** The states in which a delivery may be discarded. */
 export const discardable: readonly DeliveryStatus[] = ['pending', ...retryable];
 
@@ -53,11 +53,11 @@ export async function discardDelivery(
   return toManaged(rows[0]);
 }
 
-/** Under the lock that all hold who change a line, so that no sender counts on what it was. */
 const retryStatement = `
   select found.status, retry_delivery(found.id, found.agent, $3) as done
   from (select id, agent, status from deliveries where id = $1 and ($2::text[] is null or agent = any($2))) found`;
 
+/** Under the lock that all hold who change a line, so that no sender counts on what it was. */
 const discardStatement = `
   select found.status, discard_delivery(found.id, found.agent, $3, $4) as done
   from (select id, agent, status from deliveries where id = $1 and ($2::text[] is null or agent = any($2))) found`;

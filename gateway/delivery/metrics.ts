@@ -1,13 +1,11 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Clock } from '../../core/lib/clock.ts';
+import { cachedReading } from '../cached-reading.ts';
 import type { Database } from '../db/pool.ts';
 import type { Verdict } from './judge.ts';
 
 /** Counts an attempt: to a `webhook`, the `log` or a platform, and what the delivery became. */
 export type CountAttempt = (kind: string, status: Verdict['status']) => void;
-
-/** The database is read no more often than this. */
-const cacheMs = 15_000;
 
 /**
  * Adds the metrics of deliveries to a registry. What waits and what is left is the database's, the same on every replica:
@@ -24,7 +22,7 @@ export function addDeliveryMetrics(
     labelNames: ['kind', 'status'],
     registers,
   });
-  const facts = cachedFacts(database, clock);
+  const facts = cachedReading<Facts>(() => readFacts(database), clock, { counts: [], broken: [] });
   new Gauge({
     name: 'talaria_deliveries',
     help: 'Deliveries that wait or are on their way (pending, sending) and those that were not sent and are kept (ambiguous, dead, expired), by kind of target or platform.',
@@ -70,24 +68,6 @@ interface Facts {
     readonly oldest: number;
   }[];
   readonly broken: readonly string[];
-}
-
-function cachedFacts(database: Database, clock: Clock): () => Promise<Facts> {
-  let known: Facts = { counts: [], broken: [] };
-  let readAt = Number.NEGATIVE_INFINITY;
-  let reading: Promise<void> | undefined;
-  const read = async () => {
-    known = await readFacts(database).catch(() => known);
-    readAt = clock.monotonic();
-    reading = undefined;
-  };
-  return async () => {
-    if (clock.monotonic() - readAt >= cacheMs) {
-      reading ??= read();
-      await reading;
-    }
-    return known;
-  };
 }
 
 async function readFacts(database: Database): Promise<Facts> {

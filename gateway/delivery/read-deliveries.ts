@@ -5,18 +5,9 @@ import type { Database } from '../db/pool.ts';
 /**
  * Every state of a delivery. `pending` waits, for its first attempt or the next; `sending` is on its way. `ambiguous` may
  * have arrived and waits for a person; `dead` was given up, `expired` could not be sent in time; `suppressed` is not to be
- * sent. `failed` is not used by this version.
+ * sent.
  */
-export const deliveryStatuses = [
-  'pending',
-  'sending',
-  'sent',
-  'failed',
-  'ambiguous',
-  'dead',
-  'suppressed',
-  'expired',
-] as const;
+export const deliveryStatuses = ['pending', 'sending', 'sent', 'ambiguous', 'dead', 'suppressed', 'expired'] as const;
 
 export type DeliveryStatus = (typeof deliveryStatuses)[number];
 

@@ -14,7 +14,6 @@ import { attemptDelivery } from './attempt.ts';
 import { type BrokenAccounts, createBrokenAccounts } from './broken-accounts.ts';
 import type { TakenDelivery } from './delivery.ts';
 import type { Verdict } from './judge.ts';
-import { createLineMender } from './mend-lines.ts';
 import { addDeliveryMetrics, type CountAttempt } from './metrics.ts';
 import { createPace, type LeastTimes } from './pace.ts';
 import { recordKeyScope, recordVerdict } from './record-verdict.ts';
@@ -64,7 +63,6 @@ export function createSender(options: SenderOptions): Sender {
   const count = addDeliveryMetrics(options.registry, options);
   const pace = createPace(clock);
   const broken = createBrokenAccounts(database);
-  const mender = createLineMender(database, log);
   const gaveUp = new AbortController();
   const sending = new Map<string, Promise<void>>();
   const senders = options.senders ?? platformSenders;
@@ -103,11 +101,10 @@ export function createSender(options: SenderOptions): Sender {
   return {
     start: () => {
       start();
-      mender.start();
     },
     nudge,
     stop: async (budgetMs) => {
-      await Promise.all([stop(), mender.stop()]);
+      await stop();
       const ended = Promise.all(sending.values());
       await within(ended, budgetMs);
       gaveUp.abort(new Error('the gateway is stopping'));

@@ -1,4 +1,5 @@
 import type { Database } from '../db/pool.ts';
+import { openStatuses } from '../runs/run-status.ts';
 import type { JobRun, JobRunInput } from './job-run.ts';
 
 /**
@@ -28,7 +29,7 @@ const claimStatement = `
       and not (r.exclusive and exists (
         select from runs earlier
         where earlier.job_uid = r.job_uid and earlier.id <> r.id and earlier.exclusive
-          and earlier.status in ('queued', 'running', 'waiting_for_approval', 'stopping')
+          and earlier.status in ${openStatuses}
           -- Not or: with fresh statistics the planner then reads the index of all runs that ever waited.
           and case earlier.status when 'queued' then (earlier.slot, earlier.id) < (r.slot, r.id) else true end))
     order by r.start_after, r.id

@@ -4,6 +4,7 @@ import { TalariaError } from '../../core/lib/errors.ts';
 import type { Usage } from '../agent/models/port.ts';
 import type { Database } from '../db/pool.ts';
 import type { OutboxRow } from '../delivery/outbox.ts';
+import { activeStatuses } from '../runs/run-status.ts';
 import type { Item } from '../sessions/items.ts';
 import { storable, storableText } from '../sessions/storable.ts';
 import type { JobRun } from './job-run.ts';
@@ -131,14 +132,14 @@ const finishStatement = `
   ),
   open as (
     select r.id, r.job_uid from runs r join input i on i.id = r.id
-    where r.worker = i.worker and r.attempt = i.attempt and r.status in ('running', 'waiting_for_approval', 'stopping')
+    where r.worker = i.worker and r.attempt = i.attempt and r.status in ${activeStatuses}
   ),
   held_jobs as (
     select j.uid from cron_jobs j where j.uid in (select job_uid from open) for update skip locked
   ),
   held as (
     select r.id, r.status from runs r join input i on i.id = r.id
-    where r.worker = i.worker and r.attempt = i.attempt and r.status in ('running', 'waiting_for_approval', 'stopping')
+    where r.worker = i.worker and r.attempt = i.attempt and r.status in ${activeStatuses}
       and (r.job_uid in (select uid from held_jobs) or not exists (select from cron_jobs j where j.uid = r.job_uid))
     for update of r skip locked
   ),

@@ -15,7 +15,7 @@ export interface JobRun {
   readonly agent: string;
   readonly agentUid: string;
   readonly jobUid: string;
-  /** The slot, or the moment of `talaria.dev/run-at`. */
+  /** The slot, or the moment at which it was asked for: by `talaria.dev/run-at`, or by hand. */
   readonly slot: Date;
   readonly attempt: number;
   readonly maxAttempts: number;

@@ -2,6 +2,7 @@ import { newId, toWire } from '../../core/lib/id.ts';
 import type { AgentEntry } from '../../core/snapshot/schema.ts';
 import type { ChatMessage } from '../agent/models/port.ts';
 import type { Database } from '../db/pool.ts';
+import { activeStatuses } from '../runs/run-status.ts';
 import { toMessages } from '../sessions/items.ts';
 import { answerOpenCalls, boundHistory } from '../turns/history.ts';
 import type { JobRun } from './job-run.ts';
@@ -50,4 +51,4 @@ const holdStatement = `
     and not exists (
       select from runs other
       where other.session_id = $1 and other.id <> $2
-        and other.status in ('running', 'waiting_for_approval', 'stopping'))`;
+        and other.status in ${activeStatuses})`;

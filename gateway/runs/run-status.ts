@@ -23,6 +23,9 @@ export const openStatuses = listOf(openOnes);
 /** What follows `status in` for a run that a worker is at: its session is not free while it is. */
 export const activeStatuses = listOf(openOnes.filter((status) => status !== 'queued'));
 
+/** What follows `status in` for a run that has ended. */
+export const endedStatuses = listOf(endedOnes);
+
 function listOf(statuses: readonly RunStatus[]): string {
   return `(${statuses.map((status) => `'${status}'`).join(', ')})`;
 }

@@ -1,5 +1,6 @@
 import type { JobStatus } from '../config/source.ts';
 import type { Database } from '../db/pool.ts';
+import { openStatuses } from '../runs/run-status.ts';
 import type { Told } from './news.ts';
 import type { JobFacts, RecentFact } from './status.ts';
 
@@ -48,7 +49,7 @@ const statement = `
     (select coalesce(jsonb_agg(jsonb_build_object('id', o.id, 'slot', o.slot) order by o.slot, o.id), '[]')
       from (
         select r.id, r.slot from runs r
-        where r.job_uid = j.uid and r.status in ('queued', 'running', 'waiting_for_approval', 'stopping')
+        where r.job_uid = j.uid and r.status in ${openStatuses}
         order by r.slot, r.id limit 100
       ) o) as open,
     (select coalesce(jsonb_agg(n.fact order by n.slot desc, n.key), '[]')

@@ -1,10 +1,9 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Clock } from '../../core/lib/clock.ts';
 import { missedReasons } from '../../core/schedule/outcome.ts';
+import { cachedReading } from '../cached-reading.ts';
 import type { Database } from '../db/pool.ts';
 
-/** Totals are read from the database no more often than this. */
-const cacheMs = 15_000;
 /** As many CronJobs of a namespace as have series: the number that it is made for. */
 const maxJobs = 10_000;
 
@@ -17,7 +16,12 @@ export function addScheduleMetrics(
   registry: Registry,
   { database, clock, tickAgeMs }: { database: Database; clock: Clock; tickAgeMs: () => number },
 ): void {
-  const totals = cachedTotals(database, clock);
+  const totals = cachedReading<Totals>(() => readTotals(database), clock, {
+    started: [],
+    failed: [],
+    missed: [],
+    reasons: [],
+  });
   const registers = [registry];
   new Gauge({
     name: 'talaria_schedule_tick_age_seconds',
@@ -76,24 +80,6 @@ interface Totals {
 
 /** A count and its label. `cronjob`, and not `job`, which is what Prometheus calls the target that it scrapes. */
 type Total = { readonly count: number } & ({ readonly cronjob: string } | { readonly reason: string });
-
-function cachedTotals(database: Database, clock: Clock): () => Promise<Totals> {
-  let known: Totals = { started: [], failed: [], missed: [], reasons: [] };
-  let readAt = Number.NEGATIVE_INFINITY;
-  let reading: Promise<void> | undefined;
-  const read = async () => {
-    known = await readTotals(database).catch(() => known);
-    readAt = clock.monotonic();
-    reading = undefined;
-  };
-  return async () => {
-    if (clock.monotonic() - readAt >= cacheMs) {
-      reading ??= read();
-      await reading;
-    }
-    return known;
-  };
-}
 
 /**
  * By name: a job that was deleted and made again goes on counting. Those of a name that no job has any more are left out,

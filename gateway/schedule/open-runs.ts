@@ -1,4 +1,5 @@
 import type { SqlClient } from '../db/pool.ts';
+import { openStatuses } from '../runs/run-status.ts';
 import type { OpenRuns } from './plan.ts';
 
 const none: OpenRuns = { activeRuns: 0, queuedRuns: 0 };
@@ -19,7 +20,7 @@ export async function countOpenRuns(client: SqlClient, uids: readonly string[]):
 const statement = `
   select r.job_uid, count(*) filter (where not r.backlog) as active, count(*) filter (where r.backlog) as queued
   from runs r
-  where r.job_uid = any($1) and r.status in ('queued', 'running', 'waiting_for_approval', 'stopping')
+  where r.job_uid = any($1) and r.status in ${openStatuses}
     and (r.status = 'queued' or not r.effects_started
       or exists (select from workers w where w.id = r.worker and w.lease_until > talaria_now()))
   group by r.job_uid`;

@@ -1,4 +1,5 @@
 import type { Database } from '../db/pool.ts';
+import { endedStatuses } from '../runs/run-status.ts';
 
 /** How long decisions and deliveries are kept. Totals stay, and so does how far a job is decided. */
 const keptDays = 30;
@@ -27,7 +28,7 @@ const runsStatement = `
       select id, session_id, status from runs where job_uid = jobs.uid order by created_at desc, id desc
       offset jobs.history_limit limit $2
     ) r
-    where r.status in ('completed', 'failed', 'cancelled', 'unknown')
+    where r.status in ${endedStatuses}
   ),
   runs_gone as (delete from runs where id in (select id from surplus)),
   sessions_gone as (
@@ -50,7 +51,7 @@ const oldStatement = `
   totals_gone as (delete from missed_totals where job_uid in (select uid from gone)),
   runs_gone as (
     delete from runs
-    where job_uid in (select uid from gone) and status in ('completed', 'failed', 'cancelled', 'unknown')
+    where job_uid in (select uid from gone) and status in ${endedStatuses}
   ),
   sessions_gone as (delete from sessions where platform = 'cron' and principal in (select uid from gone)),
   slots_gone as (delete from occurrences where job_uid in (select uid from gone)),

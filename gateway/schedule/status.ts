@@ -135,7 +135,6 @@ function toRecentRun({ slot, runId, runStatus, reason, deliveries }: RecentFact)
 const deliveryOutcomes = [
   ['dead', 'Dead'],
   ['expired', 'Expired'],
-  ['failed', 'Failed'],
   ['ambiguous', 'Ambiguous'],
   ['sending', 'Pending'],
   ['pending', 'Pending'],

@@ -128,7 +128,7 @@ create table deliveries (
   destination jsonb not null,
   data jsonb not null,
   status text not null check (status in
-    ('pending', 'sending', 'sent', 'failed', 'ambiguous', 'dead', 'suppressed', 'expired')),
+    ('pending', 'sending', 'sent', 'ambiguous', 'dead', 'suppressed', 'expired')),
   attempts integer not null default 0,
   -- Who is sending it; its lease is the lease of the line.
   worker uuid,

@@ -30,16 +30,12 @@ create index deliveries_left on deliveries (status, kind) where status in ('ambi
 drop index deliveries_by_agent;
 create index deliveries_of_agent on deliveries (agent, id);
 create index deliveries_of_job on deliveries (job_uid, id) where job_uid <> '';
--- A reply to a message, or in the thread that it opened, finds what was sent.
-create index deliveries_by_message on deliveries (account, message_id) where message_id <> '';
 
 -- Who sends for an account, as long as that worker's own lease holds. What is known of the account outlives the holder.
 create table account_leases (
   -- `<agent>/<name>`
   account text primary key,
   worker uuid not null,
-  -- Raised with every holder.
-  fence bigint not null default 1,
   -- Nothing is sent before this time: the platform asked for patience, or refuses the account.
   paused_until timestamptz,
   -- Set while the platform refuses the account, whatever the message.
@@ -171,7 +167,7 @@ begin
       select d.id from deliveries d
       where d.account = a.account and d.status = 'pending' and d.head and d.next_attempt_at <= now limit 1
     ) is not null
-  on conflict (account) do update set worker = excluded.worker, fence = l.fence + 1
+  on conflict (account) do update set worker = excluded.worker
   where not exists (select from workers w where w.id = l.worker and w.lease_until > now);
   accounts := array(
     select l.account from account_leases l

@@ -76,7 +76,7 @@ async function send(account: PlatformAccount, message: PlatformMessage, call: Pl
       allowed_mentions: { parse: [] },
     },
   } as const;
-  return askPlatform(request, call, (answered) => judge(answered, message.threadId));
+  return askPlatform(request, call, (answered) => resultOf(answered, message.threadId));
 }
 
 /** A nonce has at most 25 characters. */
@@ -92,7 +92,7 @@ const answer = z.object({
   global: z.boolean().optional().catch(undefined),
 });
 
-function judge({ status, body, retryAfterMs }: PlatformAnswer, threadId: string): SendResult | undefined {
+function resultOf({ status, body, retryAfterMs }: PlatformAnswer, threadId: string): SendResult | undefined {
   const said = read(answer, body);
   if (status >= 200 && status < 300) {
     return said?.id === undefined

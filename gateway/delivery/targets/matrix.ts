@@ -86,7 +86,7 @@ async function send(account: PlatformAccount, message: PlatformMessage, call: Pl
     authorization: `Bearer ${credentials.token}`,
     body: content(message),
   } as const;
-  return askPlatform(request, call, (answered) => judge(answered, message.threadId));
+  return askPlatform(request, call, (answered) => resultOf(answered, message.threadId));
 }
 
 function content({ text, threadId }: PlatformMessage): object {
@@ -111,7 +111,7 @@ const answer = z.object({
   retry_after_ms: z.number().optional().catch(undefined),
 });
 
-function judge({ status, body, retryAfterMs }: PlatformAnswer, threadId: string): SendResult | undefined {
+function resultOf({ status, body, retryAfterMs }: PlatformAnswer, threadId: string): SendResult | undefined {
   const said = read(answer, body);
   if (status >= 200 && status < 300) {
     const messageId = said?.event_id;

@@ -30,13 +30,13 @@ export interface PlatformAnswer {
 const maxAnswerBytes = 1024 * 1024;
 
 /**
- * Asks once, follows no redirect, and lets `judge` say what the answer means, or undefined where the status alone says
+ * Asks once, follows no redirect, and lets `resultOf` say what the answer means, or undefined where the status alone says
  * it. Throws nothing.
  */
 export async function askPlatform(
   asked: PlatformRequest,
   call: PlatformCall,
-  judge: (answer: PlatformAnswer) => SendResult | undefined,
+  resultOf: (answer: PlatformAnswer) => SendResult | undefined,
 ): Promise<SendResult> {
   using limit = deadline(call.answerWithinMs, call.signal);
   try {
@@ -53,8 +53,8 @@ export async function askPlatform(
     });
     const body = await readJson(answer.body).catch(() => undefined);
     const wait = retryAfterMs(answer.headers['retry-after'], call.now);
-    const judged = judge({ status: answer.statusCode, body, retryAfterMs: wait });
-    return judged ?? refusedByStatus(asked.platform, answer.statusCode, wait);
+    const result = resultOf({ status: answer.statusCode, body, retryAfterMs: wait });
+    return result ?? refusedByStatus(asked.platform, answer.statusCode, wait);
   } catch (error) {
     const late = limit.expired() ? `no answer from ${asked.platform} within ${call.answerWithinMs} ms` : undefined;
     return brokenOff(asked.platform, error, late);

@@ -64,7 +64,7 @@ async function send(account: PlatformAccount, message: PlatformMessage, call: Pl
       ...(message.threadId === '' ? {} : { thread_ts: message.threadId }),
     },
   } as const;
-  return askPlatform(request, call, judge);
+  return askPlatform(request, call, resultOf);
 }
 
 const answer = z.object({
@@ -77,7 +77,7 @@ const answer = z.object({
     .catch(undefined),
 });
 
-function judge({ status, body, retryAfterMs }: PlatformAnswer): SendResult | undefined {
+function resultOf({ status, body, retryAfterMs }: PlatformAnswer): SendResult | undefined {
   const said = read(answer, body);
   if (said?.ok === true) {
     return { kind: 'sent', receipt: { messageId: said.ts ?? '', threadId: said.message?.thread_ts ?? '' } };

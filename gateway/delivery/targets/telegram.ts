@@ -69,7 +69,7 @@ async function send(account: PlatformAccount, message: PlatformMessage, call: Pl
       ...(general.has(message.threadId) ? {} : { message_thread_id: Number(message.threadId) }),
     },
   } as const;
-  return askPlatform(request, call, (answered) => judge(answered, message.threadId));
+  return askPlatform(request, call, (answered) => resultOf(answered, message.threadId));
 }
 
 /** The topic General has the id 1 in what is received, and is refused as a topic to send to. */
@@ -85,7 +85,7 @@ const answer = z.object({
   result: z.object({ message_id: platformId, message_thread_id: platformId }).optional().catch(undefined),
 });
 
-function judge({ status, body, retryAfterMs }: PlatformAnswer, thread: string): SendResult | undefined {
+function resultOf({ status, body, retryAfterMs }: PlatformAnswer, thread: string): SendResult | undefined {
   const said = read(answer, body);
   if (said?.ok === true) {
     const { message_id: messageId = '', message_thread_id: threadId = thread } = said.result ?? {};

@@ -8,7 +8,7 @@ import { hasEnded } from '../../runs/run-status.ts';
 import { createEventStream } from '../event-stream.ts';
 
 /** Whoever follows one run. */
-export interface Following<Run extends StoredRun> {
+export interface Follower<Run extends StoredRun> {
   readonly reply: FastifyReply;
   /** Aborts when the client goes away. */
   readonly clientSignal: AbortSignal;
@@ -30,7 +30,7 @@ export interface Following<Run extends StoredRun> {
  * Streams what happens in a run as server-sent events, from after `from`, until it has ended, also when that was long ago.
  * The last event is the run's end and holds the run.
  */
-export async function followRun<Run extends StoredRun>(following: Following<Run>): Promise<void> {
+export async function followRun<Run extends StoredRun>(following: Follower<Run>): Promise<void> {
   const { reply, clientSignal, run, from, read, events, news, untilEnd = true, describe } = following;
   const stream = createEventStream(reply, { clientSignal, opening: ': events of the run\n\n' });
   let seen = from;

@@ -5,7 +5,7 @@ import { waitFor } from '../../harness/wait-for.ts';
 import { agentEntry } from '../schedule/entries.ts';
 import { type Replica, startReplica } from '../schedule/replica.ts';
 import { createState, type TestState } from '../schedule/state.ts';
-import { answers, type FakePlatform, fakePlatform, hangs, takes } from './fake-platform.ts';
+import { answers, type FakePlatform, fakePlatform, hangs, takes } from './fake-sender.ts';
 import { storeDelivery } from './stored-deliveries.ts';
 
 let state: TestState;
@@ -426,9 +426,9 @@ describe('a sender that dies', () => {
     replicas.splice(0);
     await start(platform, {}, 'b');
     await becomes(await leave(), 'sent');
-    expect(await state.rows('select account, fence::integer from account_leases')).toEqual([
-      { account: 'clerk/bot', fence: 2 },
-    ]);
+    const held =
+      'select l.account, w.replica from account_leases l join workers w on w.id = l.worker where w.lease_until > talaria_now()';
+    expect(await state.rows(held)).toEqual([{ account: 'clerk/bot', replica: 'b' }]);
   });
 
   it('cannot record what another has judged', async () => {
@@ -507,12 +507,4 @@ it('a message of an Agent that was deleted and made again is never sent', async 
   await start(platform, { agents: [agentEntry('clerk', { uid: 'another', accounts: [account('bot')] })] });
   expect((await becomes(await leave(), 'dead')).last_error).toMatch(/^agent_replaced/);
   expect(platform.seen).toEqual([]);
-});
-
-it('what waits behind nothing, as an earlier version leaves it, is put into its line again', async () => {
-  const platform = fakePlatform();
-  const id = await leave();
-  await state.rows('update deliveries set head = false');
-  await start(platform);
-  await becomes(id, 'sent');
 });

@@ -12,6 +12,7 @@ const tables = [
     'gaps',
     'missed_totals',
     'deliveries',
+    'account_leases',
     'memories',
   ],
 ];
@@ -73,8 +74,6 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
   {
     because: 'A worker takes or gives back what waits, whoever’s it is; every row that it gets tells its agent.',
     at: [
-      'gateway/delivery/mend-lines.ts: select deliveries',
-      'gateway/delivery/mend-lines.ts: update deliveries',
       'gateway/db/migrations/0007_deliveries.sql promote_deliveries: select deliveries',
       'gateway/db/migrations/0007_deliveries.sql promote_deliveries: update deliveries',
       'gateway/db/migrations/0007_deliveries.sql take_deliveries: select deliveries',
@@ -143,6 +142,17 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
       ...['deliveries', 'missed_totals', 'occurrences', 'runs'].map(
         (table) => `gateway/schedule/list-jobs.ts: select ${table}`,
       ),
+    ],
+  },
+  {
+    because: 'The name of an account begins with that of the agent that owns it.',
+    at: [
+      'gateway/delivery/broken-accounts.ts: update account_leases',
+      'gateway/delivery/metrics.ts: select account_leases',
+      'gateway/delivery/take-deliveries.ts: update account_leases',
+      'gateway/db/migrations/0007_deliveries.sql take_deliveries: select account_leases',
+      'gateway/db/migrations/0007_deliveries.sql take_deliveries: insert account_leases',
+      'gateway/db/migrations/0007_deliveries.sql record_delivery: update account_leases',
     ],
   },
   {

@@ -2,8 +2,8 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Agent } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
-import { sendWebhook, type WebhookCall } from '../../../../gateway/delivery/targets/webhook.ts';
-import { createEgressPolicy, guardedConnector } from '../../../../gateway/egress.ts';
+import { sendWebhook, type WebhookCall } from '../../../../../gateway/delivery/targets/webhook.ts';
+import { createEgressPolicy, guardedConnector } from '../../../../../gateway/egress.ts';
 
 const servers: Server[] = [];
 const agents: Agent[] = [];

@@ -3,8 +3,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Agent } from 'undici';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { sendWebhook } from '../../../../gateway/delivery/targets/webhook.ts';
-import { createEgressPolicy, guardedConnector } from '../../../../gateway/egress.ts';
+import { sendWebhook } from '../../../../../gateway/delivery/targets/webhook.ts';
+import { createEgressPolicy, guardedConnector } from '../../../../../gateway/egress.ts';
 
 type Answer = (error: null, addresses: LookupAddress[]) => void;
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
 import { Agent } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
-import { sendWebhook } from '../../../../gateway/delivery/targets/webhook.ts';
+import { sendWebhook } from '../../../../../gateway/delivery/targets/webhook.ts';
 
 const current = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 const previous = `whsec_${Buffer.from('the secret of the last quarter').toString('base64')}`;
