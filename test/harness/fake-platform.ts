@@ -66,9 +66,9 @@ export interface FakePlatform {
   readonly seen: readonly SeenMessage[];
   /** What people see, in order: a message that it knew again is there once. */
   readonly shown: readonly SeenMessage[];
-  /** Queues a behaviour for one request each; `always` holds when none is queued. */
+  /** Queues a behaviour for one request each; `always` holds when none is queued, and may choose anew each time. */
   readonly next: (...behaviours: readonly PlatformBehaviour[]) => void;
-  readonly always: (behaviour: PlatformBehaviour) => void;
+  readonly always: (behaviour: PlatformBehaviour | (() => PlatformBehaviour)) => void;
   readonly stop: () => Promise<void>;
 }
 
@@ -78,7 +78,7 @@ export async function startFakePlatform(wire: PlatformWire, port = 0): Promise<F
   const shown: SeenMessage[] = [];
   const ids = new Map<string, string>();
   const queue: PlatformBehaviour[] = [];
-  let fallback: PlatformBehaviour = { kind: 'take' };
+  let fallback: () => PlatformBehaviour = () => ({ kind: 'take' });
 
   const take = (message: SeenMessage): PlatformReply => {
     const again = message.key === '' ? undefined : ids.get(`${message.token} ${message.key}`);
@@ -94,7 +94,7 @@ export async function startFakePlatform(wire: PlatformWire, port = 0): Promise<F
     if (!read) return reply(response, wire.unknown());
     const message = { ...read, request };
     seen.push(message);
-    const behaviour = queue.shift() ?? fallback;
+    const behaviour = queue.shift() ?? fallback();
     if (behaviour.kind === 'hang') return;
     if (behaviour.kind === 'reset') return void response.destroy();
     if (behaviour.kind === 'refuse') return reply(response, wire.refused(behaviour.code, behaviour.status));
@@ -115,7 +115,7 @@ export async function startFakePlatform(wire: PlatformWire, port = 0): Promise<F
       queue.push(...behaviours);
     },
     always: (behaviour) => {
-      fallback = behaviour;
+      fallback = typeof behaviour === 'function' ? behaviour : () => behaviour;
     },
     stop: async () => {
       server.closeAllConnections();

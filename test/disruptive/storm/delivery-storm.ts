@@ -5,16 +5,19 @@ import { newId } from '../../../core/lib/id.ts';
 import { migrate } from '../../../gateway/db/migrate.ts';
 import { startPostgres } from '../../harness/postgres.ts';
 import { temporaryFolder } from '../../harness/temporary-folder.ts';
-import { createRandom, type Random } from '../../isolation/random.ts';
+import { createRandom } from '../../isolation/random.ts';
 import { type ChaosReport, runChaos } from './chaos.ts';
-import type { Faults, FaultyTarget, Take } from './faulty-receiver.ts';
+import { type DeliveryAccounts, readDeliveryAccounts } from './delivery-accounts.ts';
+import type { Faults, FaultyTarget, StartTarget } from './faulty-target.ts';
 import { type StormReplica, startStormReplica } from './replicas.ts';
 
 export interface DeliveryStormOptions {
   readonly deliveries: number;
   readonly chats: number;
+  /** The chats belong to them by turns. */
+  readonly agents: number;
   readonly faults: Faults;
-  readonly startTarget: (faults: Faults, random: Random) => Promise<FaultyTarget>;
+  readonly startTarget: StartTarget;
   readonly replicas: number;
   readonly killEveryMs: number;
   readonly restarts: number;
@@ -26,24 +29,13 @@ export interface DeliveryStormOptions {
   readonly say?: (line: string) => void;
 }
 
-export interface DeliveryStormReport extends Omit<ChaosReport, 'databaseOutages'> {
-  /** Until the last one was sent, and until the last restart was over too. */
-  readonly sentSeconds: number;
+export interface DeliveryStormReport extends DeliveryAccounts, Omit<ChaosReport, 'databaseOutages'> {
+  /** Until the last one was done and the last restart was over. */
   readonly seconds: number;
-  readonly deliveries: number;
-  /** By status at the end. */
-  readonly statuses: Readonly<Record<string, number>>;
   /** Attempts that reached the target. */
   readonly requests: number;
-  /** Deliveries that the target never took and that are not `ambiguous`. */
-  readonly lost: number;
-  /** Deliveries that the target took more than once and could not tell by their id, those `ambiguous` left out. */
-  readonly twice: number;
-  /** Deliveries that came again under their own id, by which the target tells. */
-  readonly repeated: number;
-  readonly ambiguous: number;
-  /** Deliveries that came after a later one of their chat. */
-  readonly outOfOrder: number;
+  /** Of them, those with another Agent's token than that of the chat's. */
+  readonly foreignTokens: number;
 }
 
 /**
@@ -57,7 +49,7 @@ export async function runDeliveryStorm(options: DeliveryStormOptions): Promise<D
   const database = await postgres.createDatabase();
   const pool = new pg.Pool({ connectionString: database.url, max: 2 });
   pool.on('error', () => undefined);
-  const target = await options.startTarget(options.faults, createRandom(options.seed + 1));
+  const target = await options.startTarget(options.faults, createRandom(options.seed + 1), agentOf(options));
   const replicas: StormReplica[] = [];
   try {
     await migrate(database.url);
@@ -65,7 +57,9 @@ export async function runDeliveryStorm(options: DeliveryStormOptions): Promise<D
     await fillOutbox(pool, target, options);
     const startedAt = performance.now();
     const begin = Date.now();
-    const starting = Array.from({ length: options.replicas }, (_, index) => startSender(index, database.url, folder));
+    const starting = Array.from({ length: options.replicas }, (_, index) =>
+      startSender(index, database.url, folder, target, options),
+    );
     for (const started of await Promise.allSettled(starting)) {
       if (started.status === 'fulfilled') replicas.push(started.value);
     }
@@ -81,7 +75,9 @@ export async function runDeliveryStorm(options: DeliveryStormOptions): Promise<D
     });
     await Promise.all(replicas.map((replica) => replica.stop()));
     const seconds = (performance.now() - startedAt) / 1_000;
-    return { ...chaos, seconds, requests: target.requests(), ...(await account(pool, target.takes, begin)) };
+    const requests = target.requests();
+    const foreignTokens = target.foreignTokens();
+    return { ...chaos, seconds, requests, foreignTokens, ...(await readDeliveryAccounts(pool, target.takes(), begin)) };
   } finally {
     await Promise.allSettled(replicas.map((replica) => replica.stop()));
     await target.stop();
@@ -91,29 +87,40 @@ export async function runDeliveryStorm(options: DeliveryStormOptions): Promise<D
   }
 }
 
-const agents = 20;
+function agentOf({ agents }: DeliveryStormOptions): (chat: number) => string {
+  return (chat) => `agent-${chat % agents}`;
+}
 
-function startSender(index: number, databaseUrl: string, folder: string): Promise<StormReplica> {
+function startSender(
+  index: number,
+  databaseUrl: string,
+  folder: string,
+  { telegramURL }: FaultyTarget,
+  { agents }: DeliveryStormOptions,
+): Promise<StormReplica> {
   const name = `replica-${index}`;
   const turnLog = path.join(folder, `${name}.turns`);
-  const process = { databaseUrl, name, turnLog, jobs: 0, busyJobs: 0, agents, everySeconds: 60, turnMs: 0 };
+  const jobs = { jobs: 0, busyJobs: 0, agents, everySeconds: 60, turnMs: 0 };
+  const process = { databaseUrl, name, turnLog, ...jobs, ...(telegramURL === undefined ? {} : { telegramURL }) };
   return startStormReplica({ process, compileCache: path.join(folder, 'compiled') });
 }
 
 /** The rows as runs leave them; the chats take turns, and the number in its chat is what a message says. */
-async function fillOutbox(pool: pg.Pool, target: FaultyTarget, { deliveries, chats }: DeliveryStormOptions) {
+async function fillOutbox(pool: pg.Pool, target: FaultyTarget, options: DeliveryStormOptions) {
+  const { deliveries } = options;
   for (let first = 0; first < deliveries; first += rowsAtOnce) {
     const count = Math.min(rowsAtOnce, deliveries - first);
-    const rows = Array.from({ length: count }, (_, index) => outboxRow(first + index, chats, target));
+    const rows = Array.from({ length: count }, (_, index) => outboxRow(first + index, target, options));
     await pool.query(insertStatement, [JSON.stringify(rows)]);
   }
 }
 
 const rowsAtOnce = 2_000;
 
-function outboxRow(index: number, chats: number, target: FaultyTarget) {
+function outboxRow(index: number, target: FaultyTarget, options: DeliveryStormOptions) {
+  const { chats } = options;
   const chat = index % chats;
-  const agent = `agent-${chat % agents}`;
+  const agent = agentOf(options)(chat);
   const text = String(Math.floor(index / chats));
   const runId = newId();
   const data = { agent, runId, outcome: 'completed', text, part: 1, parts: 1 };
@@ -122,9 +129,8 @@ function outboxRow(index: number, chats: number, target: FaultyTarget) {
     run_id: runId,
     agent,
     agent_uid: `uid-of-${agent}`,
-    line: `chat-${chat}`,
     data: { type: 'talaria.run.completed', timestamp: '2030-01-01T00:00:00.000Z', data },
-    ...target.row(chat),
+    ...target.row(chat, agent),
   };
 }
 
@@ -148,45 +154,4 @@ async function allSent(pool: pg.Pool, startedAt: number, { withinMs }: DeliveryS
     );
   if (performance.now() - startedAt > withinMs) throw new Error(`after ${withinMs} ms ${open} deliveries are open`);
   return open === 0;
-}
-
-interface DeliveryRow {
-  readonly line: string;
-  readonly status: string;
-  readonly data: { readonly data: { readonly text: string } };
-}
-
-async function account(pool: pg.Pool, takes: readonly Take[], begin: number) {
-  const { rows } = await pool.query<DeliveryRow>('select line, status, data from deliveries');
-  const byMessage = Map.groupBy(takes, ({ chat, number }) => `chat-${chat} ${number}`);
-  const results = rows.map(({ line, status, data }) => {
-    const taken = byMessage.get(`${line} ${data.data.text}`) ?? [];
-    const ids = new Set(taken.map(({ id }) => id));
-    return { status, taken: taken.length, unknowable: ids.has('') ? taken.length : ids.size };
-  });
-  const settled = results.filter(({ status }) => status !== 'ambiguous');
-  const statuses: Record<string, number> = {};
-  for (const { status } of results) statuses[status] = (statuses[status] ?? 0) + 1;
-  const { rows: ends } = await pool.query<{ last: Date }>('select max(sent_at) as last from deliveries');
-  return {
-    sentSeconds: ((ends[0]?.last.getTime() ?? Number.NaN) - begin) / 1_000,
-    deliveries: rows.length,
-    statuses,
-    lost: settled.filter(({ taken }) => taken === 0).length,
-    twice: settled.filter(({ unknowable }) => unknowable > 1).length,
-    repeated: results.filter(({ taken, unknowable }) => taken > unknowable).length,
-    ambiguous: results.length - settled.length,
-    outOfOrder: countOutOfOrder(takes),
-  };
-}
-
-function countOutOfOrder(takes: readonly Take[]): number {
-  const newest = new Map<number, number>();
-  let late = 0;
-  for (const { chat, number } of takes) {
-    const before = newest.get(chat) ?? -1;
-    if (number < before) late += 1;
-    newest.set(chat, Math.max(before, number));
-  }
-  return late;
 }

@@ -1,5 +1,6 @@
 import type { AgentEntry, JobEntry } from '../../../core/snapshot/schema.ts';
 import { agentEntry, jobEntry } from '../../servers/schedule/entries.ts';
+import { telegramAccount } from './telegram-accounts.ts';
 
 /** What the CronJobs of a storm are. The same numbers give the same jobs in every process. */
 export interface StormJobs {
@@ -15,9 +16,11 @@ export const busyAgent = 'busy';
 const busySeconds = 3;
 export const busyTurnMs = 4_000;
 
-/** The Agents of a storm. */
-export function stormAgents({ agents }: StormJobs): AgentEntry[] {
-  return [agentEntry(busyAgent), ...Array.from({ length: agents }, (_, index) => agentEntry(`agent-${index}`))];
+/** The Agents of a storm; with `telegramURL` each but the busy one has a Telegram account there. */
+export function stormAgents({ agents }: StormJobs, telegramURL?: string): AgentEntry[] {
+  const names = Array.from({ length: agents }, (_, index) => `agent-${index}`);
+  const accounts = (name: string) => (telegramURL === undefined ? [] : [telegramAccount(name, telegramURL)]);
+  return [agentEntry(busyAgent), ...names.map((name) => agentEntry(name, { accounts: accounts(name) }))];
 }
 
 /** The CronJobs of a storm: seven in ten under Forbid, the others under Allow and Replace; jitter spreads their slots. */

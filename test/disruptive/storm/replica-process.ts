@@ -10,6 +10,7 @@ import { tableOf } from '../../servers/schedule/entries.ts';
 import { startReplica } from '../../servers/schedule/replica.ts';
 import { answer } from '../../servers/schedule/turns.ts';
 import { busyAgent, busyTurnMs, type StormJobs, stormAgents, stormJobs } from './jobs.ts';
+import { telegramTokens } from './telegram-accounts.ts';
 import { createTurnLog } from './turn-log.ts';
 
 export interface ReplicaProcess extends StormJobs {
@@ -19,6 +20,8 @@ export interface ReplicaProcess extends StormJobs {
   readonly turnLog: string;
   /** A turn takes up to this long, but for that of a busy job. */
   readonly turnMs: number;
+  /** Where the Telegram accounts of its Agents are; absent: they have none. */
+  readonly telegramURL?: string;
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as ReplicaProcess;
@@ -36,7 +39,8 @@ const runTurn: RunTurn = async ({ resolution, run = '', onEffect, signal }) => {
   }
 };
 
-const table = await tableOf({ sequence: 1, agents: stormAgents(options), jobs: stormJobs(options) });
+const agents = stormAgents(options, options.telegramURL);
+const table = await tableOf({ sequence: 1, agents, jobs: stormJobs(options), credentials: telegramTokens(agents) });
 const replica = startReplica({ url: options.databaseUrl, name: options.name, table, runTurn });
 process.once('SIGTERM', () => void replica.stop().then(() => process.exit(0)));
 await waitFor('the lease', replica.works, { timeoutMs: 120_000 });
