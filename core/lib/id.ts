@@ -1,20 +1,17 @@
-import { randomFillSync } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 
 /** What a stored thing is called on the wire: `ses_`, `run_`, `resp_` and `dlv_` before the hex digits of its UUID. */
 export type WirePrefix = 'ses' | 'run' | 'resp' | 'dlv';
 
 /** A new UUIDv7 (RFC 9562): sorts by the millisecond it was made in, random after that. */
 export function newId(now: number = Date.now()): string {
-  return hyphenated(newHexId(now));
+  const time = timeDigits(now);
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomDigits(3)}-${variantDigit()}${randomDigits(3)}-${randomDigits(12)}`;
 }
 
 /** The 32 hex digits of a new UUIDv7. */
 export function newHexId(now: number = Date.now()): string {
-  const bytes = takeRandom(16);
-  bytes.writeUIntBE(now, 0, 6);
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  return bytes.toString('hex');
+  return `${timeDigits(now)}7${randomDigits(3)}${variantDigit()}${randomDigits(3)}${randomDigits(12)}`;
 }
 
 /** The Unix millisecond in which a UUIDv7 was made. */
@@ -34,15 +31,36 @@ export function fromWire(prefix: WirePrefix, text: string): string | undefined {
   return /^[0-9a-f]{32}$/.test(hex) ? hyphenated(hex) : undefined;
 }
 
-/** Random bytes are drawn for many ids at once; no byte is given twice. */
-let pool = Buffer.alloc(0);
-const poolBytes = 16_384;
+let lastTime = -1;
+let lastDigits = '';
 
-function takeRandom(count: number): Buffer {
-  if (pool.length < count) pool = randomFillSync(Buffer.allocUnsafe(poolBytes));
-  const taken = pool.subarray(0, count);
-  pool = pool.subarray(count);
-  return taken;
+/** 12 hex digits; thousands of ids are made in one millisecond. */
+function timeDigits(now: number): string {
+  if (now !== lastTime) {
+    lastTime = now;
+    lastDigits = now.toString(16).padStart(12, '0');
+  }
+  return lastDigits;
+}
+
+/** Drawn for many ids at once; no digit is given twice. */
+let pool = '';
+let taken = 0;
+const poolBytes = 8_192;
+
+/** At most 12 at once: a longer slice would keep the whole pool in memory for as long as the id is kept. */
+function randomDigits(count: number): string {
+  if (pool.length - taken < count) {
+    pool = randomBytes(poolBytes).toString('hex');
+    taken = 0;
+  }
+  taken += count;
+  return pool.slice(taken - count, taken);
+}
+
+/** The two bits of the variant, and two random ones. */
+function variantDigit(): string {
+  return ((Number.parseInt(randomDigits(1), 16) & 0x3) | 0x8).toString(16);
 }
 
 function hyphenated(hex: string): string {
