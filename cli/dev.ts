@@ -55,6 +55,14 @@ async function dev(folder: string, options: DevOptions): Promise<void> {
       writeJobStatus: async () => undefined,
       report: async ({ name }, report) => log.warn({ cronJob: name }, describeReport(report)),
     },
+    agentStatus: {
+      writeAgentStatus: async ({ name }, { accounts }) => {
+        for (const { name: account, ready, message } of accounts) {
+          if (ready) log.debug({ agent: name, account }, 'the account is ready');
+          else log.warn({ agent: name, account }, `the account is not ready: ${message}`);
+        }
+      },
+    },
     databaseUrl,
     databaseDirectUrl: databaseUrl,
     namespaceUid: objectUid({ kind: 'Namespace', namespace: '', name: path.resolve(stateFolder) }),

@@ -41,6 +41,7 @@ export const conditionTable = {
       ValueTooLarge: 'A value of a Secret is larger than 16 KiB, or a text of a ConfigMap is too large.',
       AccountNotFound: 'An account is missing.',
       AccountNotShared: 'An account of another Agent is not shared.',
+      ChatNotRouted: 'No Route gives a chat of an account of another Agent to the Agent of the CronJob.',
       GatewayKeyNotFound: 'A gateway key that a match names is missing.',
       CronJobNotFound: 'A CronJob that contextFrom names is missing, or belongs to another Agent.',
     },
@@ -65,10 +66,10 @@ export const conditionTable = {
     kinds: ['Agent'],
     owner: 'gateway',
     status: 'True or False',
-    meaning: 'Every chat account of the agent is connected. Never touches Ready.',
+    meaning: 'No chat account of the agent is known to be unusable; absent where it has none. Never touches Ready.',
     reasons: {
-      Connected: 'All of them are.',
-      AccountFailed: 'An account is not; status.accounts says which and why.',
+      Connected: 'None is.',
+      AccountFailed: 'One is; status.accounts says which and why.',
     },
   },
   Programmed: {

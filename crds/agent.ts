@@ -90,7 +90,7 @@ const spec = fields(
 const accountStatus = fields(
   {
     name: label('Name of the account.'),
-    ready: flag('Whether a gateway replica is connected with it.'),
+    ready: flag('Whether messages can be sent through it, as far as is known.'),
     message: text(1024, 'What is wrong with it, and the cure.', 0).optional(),
   },
   'The state of one account.',

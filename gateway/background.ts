@@ -3,12 +3,14 @@ import type { Clock } from '../core/lib/clock.ts';
 import type { Logger } from '../core/lib/log.ts';
 import type { RunTurn } from './agent/turn.ts';
 import { createApiRuns } from './api-runs/api-runs.ts';
-import type { JobStatusSink } from './config/source.ts';
+import type { AgentStatusSink, JobStatusSink } from './config/source.ts';
 import type { Table } from './config/table.ts';
 import type { Hints } from './db/hints.ts';
 import type { Database } from './db/pool.ts';
+import { createAccountStatusWriter } from './delivery/account-status-writer.ts';
 import { createSender } from './delivery/send.ts';
 import type { PlatformSenders } from './delivery/targets/platform.ts';
+import { platformSenders } from './delivery/targets/platforms.ts';
 import type { EgressPolicy } from './egress.ts';
 import { createJobRuns } from './job-runs/job-runs.ts';
 import type { Limits } from './limits/limits.ts';
@@ -28,6 +30,7 @@ export interface BackgroundOptions {
   /** Ends the runs of the API. */
   readonly finisher: TurnFinisher;
   readonly jobStatus: JobStatusSink;
+  readonly agentStatus: AgentStatusSink;
   /** How messages go to chat platforms; default: those of this version. */
   readonly platformSenders?: PlatformSenders | undefined;
   /** Which addresses deliveries may reach. */
@@ -46,7 +49,7 @@ export interface Background {
   readonly stop: (budgetMs: number) => Promise<void>;
 }
 
-/** Makes the scheduler, the worker and the sender; each wakes the next, so that nothing waits for a poll. */
+/** Makes the scheduler, the worker, the sender and what reports; each wakes the next, so that nothing waits for a poll. */
 export function createBackground(options: BackgroundOptions): Background {
   const { clock } = options;
   const sender = createSender({ ...options, egress: options.deliveryEgress, senders: options.platformSenders });
@@ -61,6 +64,11 @@ export function createBackground(options: BackgroundOptions): Background {
     },
   });
   const scheduler = createScheduler({ ...options, onStarted: worker.nudge });
+  const accounts = createAccountStatusWriter({
+    ...options,
+    sink: options.agentStatus,
+    senders: options.platformSenders ?? platformSenders,
+  });
   let unlisten: readonly (() => void)[] = [];
   const retention = createRetention(options);
   return {
@@ -76,11 +84,12 @@ export function createBackground(options: BackgroundOptions): Background {
       retention.start();
       worker.start();
       sender.start();
+      accounts.start();
     },
     stop: async (budgetMs) => {
       for (const end of unlisten) end();
       const endsAt = clock.monotonic() + budgetMs;
-      await Promise.all([scheduler.stop(), retention.stop()]);
+      await Promise.all([scheduler.stop(), retention.stop(), accounts.stop()]);
       await worker.stop(Math.max(0, endsAt - clock.monotonic()));
       await sender.stop(Math.max(0, endsAt - clock.monotonic()));
     },

@@ -8,7 +8,7 @@ import type { Tool } from './agent/tools/tool.ts';
 import { createTurnRunner } from './agent/turn.ts';
 import { createBackground } from './background.ts';
 import type { GatewayConfig } from './config/config-file.ts';
-import type { ConfigSource, JobStatusSink } from './config/source.ts';
+import type { AgentStatusSink, ConfigSource, JobStatusSink } from './config/source.ts';
 import { createTableHolder, type Table } from './config/table.ts';
 import { createHints } from './db/hints.ts';
 import { createDatabase } from './db/pool.ts';
@@ -29,6 +29,7 @@ import { createLeaseKeeper } from './worker/lease.ts';
 export interface GatewayOptions {
   readonly source: ConfigSource;
   readonly jobStatus: JobStatusSink;
+  readonly agentStatus: AgentStatusSink;
   readonly databaseUrl: string;
   /** Reaches the server past a pooler. */
   readonly databaseDirectUrl: string;
@@ -124,6 +125,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     runTurn,
     limits,
     jobStatus: options.jobStatus,
+    agentStatus: options.agentStatus,
     deliveryEgress: createEgressPolicy({
       kind: 'delivery',
       allow: config.egress.delivery.allow,

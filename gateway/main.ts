@@ -7,6 +7,7 @@ import { createLogger } from '../core/lib/log.ts';
 import { onShutdown } from '../core/lib/shutdown.ts';
 import { profileFields } from './agent/bound-profile.ts';
 import { createAcknowledger } from './config/acknowledge.ts';
+import { createClusterAgentStatus } from './config/cluster-agent-status.ts';
 import { createClusterJobStatus } from './config/cluster-job-status.ts';
 import { createClusterSource } from './config/cluster-source.ts';
 import { defaultGatewayConfig, type GatewayConfig, readGatewayConfig } from './config/config-file.ts';
@@ -36,6 +37,7 @@ async function main(): Promise<void> {
       },
     }),
     jobStatus: createClusterJobStatus(client, log),
+    agentStatus: createClusterAgentStatus(client, log),
     databaseUrl: environment.databaseUrl,
     databaseDirectUrl: environment.databaseDirectUrl,
     namespaceUid: () => readNamespaceUid(client.namespaceUid, below(stateDir, 'state')),

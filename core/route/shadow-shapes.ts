@@ -1,14 +1,15 @@
-import { type MatchEntry, type MatchField, matchFields, type RouteEntry } from '../snapshot/schema.ts';
+import { type MatchEntry, type MatchField, matchFields, type RouteEntry, type RuleEntry } from '../snapshot/schema.ts';
 import { ageOf, compareMatches, type MatchRank, type RouteRank, specificity } from './order.ts';
 import { canHold, type HeaderPattern, headersOf } from './pattern.ts';
 
-/** A Route as the shadow proof sees it. */
+/** A Route as proofs about it see it. */
 export interface RankedRoute extends RouteRank {
   readonly rules: readonly RankedRule[];
 }
 
 export interface RankedRule {
   readonly name: string;
+  readonly agentRefs: RuleEntry['agentRefs'];
   /** Those that can hold. */
   readonly matches: readonly RankedMatch[];
 }
@@ -90,9 +91,9 @@ export function headerOf({ headers }: Pick<RankedMatch, 'headers'>, wanted: stri
 function createRanked({ name, priority, createdAt, rules: entries }: RouteEntry): RankedRoute {
   const rules: RankedRule[] = [];
   const route: RankedRoute = { name, priority, createdAt: ageOf(createdAt), rules };
-  for (const [rulePosition, { name: ruleName, matches: declared }] of entries.entries()) {
+  for (const [rulePosition, { name: ruleName, agentRefs, matches: declared }] of entries.entries()) {
     const matches: RankedMatch[] = [];
-    const rule: RankedRule = { name: ruleName, matches };
+    const rule: RankedRule = { name: ruleName, agentRefs, matches };
     rules.push(rule);
     for (const [position, entry] of declared.entries()) {
       if (!canHold(entry)) continue;

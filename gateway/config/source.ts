@@ -26,6 +26,28 @@ export interface JobStatusSink {
   readonly report: (job: { readonly name: string; readonly uid: string }, report: JobReport) => Promise<void>;
 }
 
+/** Where the gateways report which accounts of an Agent are ready. */
+export interface AgentStatusSink {
+  /** Writes the gateway-owned status fields of one Agent; `status` is compared by the caller, so a call is a change. */
+  readonly writeAgentStatus: (
+    agent: { readonly name: string; readonly uid: string },
+    status: AgentStatus,
+  ) => Promise<void>;
+}
+
+/** The status fields of an Agent that gateways own. Without accounts both lists are empty. */
+export interface AgentStatus {
+  readonly accounts: readonly { readonly name: string; readonly ready: boolean; readonly message?: string }[];
+  readonly conditions: readonly {
+    readonly type: 'AccountsReady';
+    readonly status: 'True' | 'False';
+    readonly reason: string;
+    readonly message: string;
+    readonly lastTransitionTime: string;
+    readonly observedGeneration: number;
+  }[];
+}
+
 /** The status fields of a CronJob that gateways own. Times are RFC 3339. */
 export interface JobStatus {
   readonly lastScheduleTime?: string;

@@ -1,48 +1,31 @@
+import { type ChatRefusal, decideEgress, type WantedChat } from '../../core/route/chat-egress.ts';
+import { possibleChatTypes } from '../../core/route/chat-type.ts';
 import { envelope } from '../../core/route/envelope.ts';
 import { resolve } from '../../core/route/resolve.ts';
 import type { AgentEntry } from '../../core/snapshot/schema.ts';
 import type { Table } from '../config/table.ts';
-import { possibleChatTypes } from './chat-type.ts';
 import type { PlatformAccount } from './targets/platform.ts';
 
-/** A chat that an agent wants to write to. */
-export interface WantedChat {
-  /** `<agent>/<name>` */
-  readonly account: string;
-  readonly chatId: string;
-  /** '' for none. */
-  readonly threadId: string;
-}
-
-/** Whether an agent may write to a chat, and by what. `error` begins with a reason in one word. */
+/** Whether an agent may write to a chat, and by what. `error` begins with a reason in one word; a refusal has both apart. */
 export type AccountAccess =
   | { readonly kind: 'open'; readonly entry: AccountEntry; readonly account: PlatformAccount; readonly scope: string }
   /** It may, and cannot now: the Secret of the account is missing. */
   | { readonly kind: 'closed'; readonly error: string }
-  | { readonly kind: 'refused'; readonly error: string };
+  | (ChatRefusal & { readonly error: string });
 
 export type AccountEntry = AgentEntry['accounts'][number];
 
 /**
- * Egress follows routes: an agent writes through its own accounts; through another Agent's only where that account is
- * `shared` and a Route gives this very chat to the agent. The credentials are those of the account's own entry, and there
- * is no other way to any. `scope` names their versions.
+ * Opens an account where `decideEgress` allows it. The credentials are those of the account's own entry, and there is no
+ * other way to any. `scope` names their versions.
  */
 export function openAccount(table: Table, agent: string, chat: WantedChat): AccountAccess {
-  const [owner = '', name = ''] = chat.account.split('/');
-  const entry = findAccount(table, chat.account);
-  if (entry === undefined) {
-    return refused('AccountNotFound', `the Agent "${owner}" has no account "${name}"`);
-  }
-  if (owner !== agent) {
-    if (!entry.shared) {
-      return refused('AccountNotShared', `the account "${chat.account}" is not shared; set shared: true on it`);
-    }
-    if (!isRouted(table, agent, chat, entry.platform)) {
-      const what = `no Route gives the chat "${chat.chatId}" of the account "${chat.account}" to the Agent "${agent}"`;
-      return refused('ChatNotRouted', `${what}; add a rule that does`);
-    }
-  }
+  const decided = decideEgress(agent, chat, {
+    account: findAccount(table, chat.account),
+    isRouted: (platform) => isRouted(table, agent, chat, platform),
+  });
+  if (decided.kind === 'refused') return { ...decided, error: `${decided.reason}: ${decided.message}` };
+  const entry = decided.account;
   const credentials = readCredentials(table, entry);
   if (credentials === undefined) {
     const error = `SecretNotFound: a key of the Secret of the account "${chat.account}" is missing`;
@@ -61,10 +44,6 @@ export function findAccount(table: Table, account: string): AccountEntry | undef
 /** Names the versions of an account's credentials. */
 export function credentialScope({ credentials }: Pick<AccountEntry, 'credentials'>): string {
   return Object.values(credentials).toSorted().join(' ');
-}
-
-function refused(reason: string, what: string): AccountAccess {
-  return { kind: 'refused', error: `${reason}: ${what}` };
 }
 
 /** By the rule that wins for a message in this chat, whoever writes it; a rule that splits gives it to each of its Agents. */

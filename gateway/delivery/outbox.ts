@@ -65,9 +65,13 @@ export function outboxRows(run: JobRun, ending: RunEnding, options: OutboxOption
 }
 
 /** What a request may ask its result to be delivered to. An account without a slash is the agent's own. */
-export type RequestedTarget =
-  | { readonly log: true }
-  | { readonly account: string; readonly chatId: string; readonly threadId?: string | undefined };
+export type RequestedTarget = { readonly log: true } | RequestedChat;
+
+interface RequestedChat {
+  readonly account: string;
+  readonly chatId: string;
+  readonly threadId?: string | undefined;
+}
 
 /** What a completed run of a request sends. */
 export function requestOutboxRows(
@@ -81,16 +85,16 @@ export function requestOutboxRows(
   return targets.flatMap((target, at) => {
     const id: TargetId = `deliver/${at}`;
     const common = { id, line: `${runId}/${id}`, expireAfterSeconds };
-    return rowsOf({ ...common, ...withOwner(target, run.agent) }, message, options);
+    return rowsOf({ ...common, ...('log' in target ? target : withOwner(target, run.agent)) }, message, options);
   });
 }
 
 /** As CronJobs have it by default. */
 const expireAfterSeconds = 3_600;
 
-function withOwner(target: RequestedTarget, agent: string): RequestedTarget {
-  if ('log' in target || target.account.includes('/')) return target;
-  return { ...target, account: `${agent}/${target.account}` };
+/** A chat by the whole name of its account. */
+export function withOwner(target: RequestedChat, agent: string): RequestedChat {
+  return target.account.includes('/') ? target : { ...target, account: `${agent}/${target.account}` };
 }
 
 /** One text for all targets of a run. */

@@ -1,8 +1,8 @@
 import { newId } from '../../core/lib/id.ts';
+import { possibleChatTypes } from '../../core/route/chat-type.ts';
 import type { Database } from '../db/pool.ts';
 import { assistantMessage } from '../sessions/items.ts';
 import { storableText } from '../sessions/storable.ts';
-import { possibleChatTypes } from './chat-type.ts';
 import type { TakenDelivery } from './delivery.ts';
 import type { Verdict } from './judge.ts';
 import { saidText } from './said-text.ts';

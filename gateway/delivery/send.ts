@@ -141,7 +141,7 @@ async function sendOne(options: SendOptions, delivery: TakenDelivery): Promise<v
     const recordScope = (scope: string) => recordKeyScope(database, delivery, scope);
     const verdict = await attemptDelivery({ ...options, recordScope }, delivery);
     if (verdict === undefined || !(await untilRecorded(options, delivery, verdict))) return;
-    tell(options, delivery, verdict);
+    await tell(options, delivery, verdict);
   });
 }
 
@@ -167,7 +167,11 @@ async function untilRecorded(
   return false;
 }
 
-function tell({ log, count, broken, table }: SendOptions, delivery: TakenDelivery, verdict: Verdict): void {
+async function tell(
+  { log, count, broken, table }: SendOptions,
+  delivery: TakenDelivery,
+  verdict: Verdict,
+): Promise<void> {
   const { id, agent, target, attempt, destination } = delivery;
   const account = destination.kind === 'account' ? destination.account : '';
   count(destination.kind === 'account' ? destination.platform || 'account' : destination.kind, verdict.status);
@@ -175,7 +179,7 @@ function tell({ log, count, broken, table }: SendOptions, delivery: TakenDeliver
     broken.works(account);
     return;
   }
-  if (verdict.status === 'pending' && verdict.account === 'broken') broken.note(account, table);
   const about = { delivery: id, agent, target, ...(account === '' ? {} : { account }), error: verdict.error };
   log.warn({ ...about, status: verdict.status, attempt }, 'a delivery was not sent');
+  if (verdict.status === 'pending' && verdict.account === 'broken') await broken.note(account, table);
 }

@@ -1,6 +1,7 @@
 import { newId } from '../../core/lib/id.ts';
 import { type Resolution, resolve } from '../../core/route/resolve.ts';
 import type { Database } from '../db/pool.ts';
+import { checkTargets } from '../delivery/requested-targets.ts';
 import { idempotencyConflict } from '../runs/idempotency.ts';
 import { type FoundSession, findSession, readSessionRef, type SessionRef } from '../sessions/find.ts';
 import { sessionBusy } from '../sessions/refusals.ts';
@@ -33,8 +34,8 @@ export type Begun =
  * Begins a turn as the agent that owns its session. That agent comes before everything else that resolution knows, but
  * looking it up first would cost a round trip: so a turn of a named session begins as the agent that resolution expects,
  * and begins again when the session turns out to be another's. Throws a refusal, that
- * of the limits included, `session_busy`, `idempotency_conflict` or
- * `state_unavailable`.
+ * of the limits included, `invalid_request` when the agent may not write where the result is to go, `session_busy`,
+ * `idempotency_conflict` or `state_unavailable`.
  */
 export async function beginOnOwner(options: StoredTurnsOptions, request: TurnRequest, start: Start): Promise<Begun> {
   if (request.session.kind === 'header') return await beginNamed(options, request, start, request.session.value);
@@ -59,7 +60,8 @@ async function beginNamed(
   const { database, owners } = options;
   const { principal } = request.query;
   const ref = readSessionRef(name);
-  let owner = owners.get(principal.id, name) ?? (await lookUpFirst(database, request, ref));
+  const remembered = isGuessEnough(request) ? owners.get(principal.id, name) : undefined;
+  let owner = remembered ?? (await lookUpFirst(database, request, ref));
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
     const resolution = await resolveTurn(database, request, owner);
     await request.acquire(resolution.agent);
@@ -150,13 +152,18 @@ async function tellInterrupted({ database, hints }: StoredTurnsOptions, session:
   hints.tell('session', session);
 }
 
+/** Where a result may go depends on the agent, so that a wrong guess at it would refuse what is right. */
+function isGuessEnough({ deliver = [] }: TurnRequest): boolean {
+  return deliver.length === 0;
+}
+
 /** A session is looked up before its turn begins only where that cannot begin by a guess; an id must exist. */
 async function lookUpFirst(
   database: Database,
   request: TurnRequest,
   ref: SessionRef,
 ): Promise<FoundSession | undefined> {
-  if (ref.kind === 'name') {
+  if (ref.kind === 'name' && isGuessEnough(request)) {
     const guess = resolve(request.table.routes, request.query);
     if (guess.kind === 'resolved' && !guess.sticks) return undefined;
   }
@@ -167,9 +174,15 @@ async function lookUpFirst(
 
 async function resolveTurn(
   database: Database,
-  { table, query }: TurnRequest,
+  request: TurnRequest,
   owner: FoundSession | undefined,
 ): Promise<Resolution> {
-  if (owner) return refusedAsError(resolve(table.routes, { ...query, bound: { kind: 'session', agent: owner.agent } }));
-  return refusedAsError(await resolveSticky(database, table.routes, query));
+  const { table, query, deliver = [] } = request;
+  const resolution = refusedAsError(
+    owner
+      ? resolve(table.routes, { ...query, bound: { kind: 'session', agent: owner.agent } })
+      : await resolveSticky(database, table.routes, query),
+  );
+  checkTargets(table, resolution.agentName, deliver);
+  return resolution;
 }

@@ -1,4 +1,5 @@
-import type { AgentEntry, GatewayKeyEntry, JobEntry, RouteEntry } from '../../core/snapshot/schema.ts';
+import { decideEgress } from '../../core/route/chat-egress.ts';
+import type { AgentEntry, DeliverTarget, GatewayKeyEntry, JobEntry, RouteEntry } from '../../core/snapshot/schema.ts';
 import type { Problem } from './candidate.ts';
 
 /** What Routes and CronJobs refer to. Agents, keys and jobs are those in the snapshot. */
@@ -8,6 +9,8 @@ export type EntryLookups = {
   readonly job: (name: string) => JobEntry | undefined;
   /** Whether there is an Agent of that name, in the snapshot or not. */
   readonly declaredAgent: (name: string) => boolean;
+  /** Whether Routes may give a chat to an agent, by the JSON of a RoutedChat and the agent. */
+  readonly mayBeGiven: (chatAndAgent: string) => boolean;
 };
 
 /** What a Route refers to and does not find. The rule still matches, and is refused. */
@@ -30,9 +33,7 @@ export function jobProblems(job: JobEntry, lookups: EntryLookups): readonly Prob
   const targets = [...job.deliver, ...job.onFailure.deliver];
   return [
     ...agentProblem('agentRef', job.agent, lookups),
-    ...targets.flatMap(({ name, account }) =>
-      account === undefined ? [] : accountProblem(`target "${name}"`, account, job.agent, lookups),
-    ),
+    ...targets.flatMap((target) => targetProblem(target, job.agent, lookups)),
     ...job.contextFrom.flatMap((name) => contextProblem(name, job.agent, lookups)),
   ];
 }
@@ -47,15 +48,30 @@ function agentProblem(where: string, name: string, lookups: EntryLookups): Probl
 
 /** An account `<agent>/<name>` must exist, and be shared when another agent is to use it. */
 function accountProblem(where: string, account: string, user: string, lookups: EntryLookups): Problem[] {
-  const [owner = '', name = ''] = account.split('/');
-  const found = lookups.agent(owner)?.accounts.find((candidate) => candidate.name === name);
-  if (found === undefined) {
-    const message = `${where}: the Agent "${owner}" has no account "${name}"`;
-    return [{ reason: 'AccountNotFound', message }];
-  }
-  if (owner === user || found.shared) return [];
-  const message = `${where}: the account "${account}" is not shared with the Agent "${user}"; set shared: true on it`;
-  return [{ reason: 'AccountNotShared', message }];
+  return egressProblem(where, user, { account, chatId: '' }, lookups, () => true);
+}
+
+/** What gateways would refuse whatever is written in the chat. */
+function targetProblem(target: DeliverTarget, agent: string, lookups: EntryLookups): Problem[] {
+  const { name, account, chatId = '', threadId = '' } = target;
+  if (account === undefined) return [];
+  const chat = { account, chatId, threadId };
+  return egressProblem(`target "${name}"`, agent, chat, lookups, (platform) =>
+    lookups.mayBeGiven(JSON.stringify([{ ...chat, platform }, agent])),
+  );
+}
+
+function egressProblem(
+  where: string,
+  agent: string,
+  chat: Parameters<typeof decideEgress>[1],
+  lookups: EntryLookups,
+  isRouted: (platform: string) => boolean,
+): Problem[] {
+  const [owner = '', name = ''] = chat.account.split('/');
+  const account = lookups.agent(owner)?.accounts.find((candidate) => candidate.name === name);
+  const decided = decideEgress(agent, chat, { account, isRouted });
+  return decided.kind === 'allowed' ? [] : [{ reason: decided.reason, message: `${where}: ${decided.message}` }];
 }
 
 function gatewayKeyProblem(where: string, name: string, lookups: EntryLookups): Problem[] {

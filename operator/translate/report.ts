@@ -1,3 +1,4 @@
+import { type ChatRouting, createChatRouting, type RoutedChat } from '../../core/route/chat-routing.ts';
 import { findShadowed, type ShadowedRule } from '../../core/route/shadow.ts';
 import type { AgentEntry, JobEntry, RouteEntry } from '../../core/snapshot/schema.ts';
 import type { Agent } from '../../crds/agent.ts';
@@ -145,10 +146,26 @@ function reportLookups({ agents, content }: Compilation): ReportLookups {
     gatewayKey: (name) => gatewayKey.get(name),
     job: (name) => job.get(name),
     declaredAgent: (name) => declared.has(name),
+    mayBeGiven: chatQuestions(content.routes),
     shadowed: (route) => (shadowed.get(route) ?? []).map(unreachableText).join('\n'),
     routesOf: (name) => routesOf.get(name) ?? 0,
     cronJobsOf: (name) => cronJobsOf.get(name) ?? 0,
     defaultAgent: () => defaultAgent,
+  };
+}
+
+/** Routes are indexed when the first CronJob asks: most namespaces have none that writes through another Agent's account. */
+function chatQuestions(routes: readonly RouteEntry[]): EntryLookups['mayBeGiven'] {
+  const answers = new Map<string, boolean>();
+  let routing: ChatRouting | undefined;
+  return (chatAndAgent) => {
+    const known = answers.get(chatAndAgent);
+    if (known !== undefined) return known;
+    routing ??= createChatRouting(routes);
+    const [chat, agent] = JSON.parse(chatAndAgent) as [RoutedChat, string];
+    const answer = routing.mayGive(chat, agent);
+    answers.set(chatAndAgent, answer);
+    return answer;
   };
 }
 

@@ -40,6 +40,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
   const gateway = createGateway({
     source,
     jobStatus: { writeJobStatus: async () => undefined, report: async () => undefined },
+    agentStatus: { writeAgentStatus: async () => undefined },
     databaseUrl,
     databaseDirectUrl: databaseUrl,
     namespaceUid: 'test',

@@ -1,9 +1,30 @@
 import { describe, expect, it } from 'vitest';
+import type { TestGateway } from '../../harness/gateway.ts';
 import { waitFor } from '../../harness/wait-for.ts';
 import { call, create, ended, events, served, start } from './run-calls.ts';
 import { mock, setUpStage, state } from './stage.ts';
 
 setUpStage();
+
+const deliveringRequests: readonly [string, object][] = [
+  ['/v1/runs', { input: 'hello' }],
+  ['/v1/responses', { input: 'hello' }],
+  ['/v1/chat/completions', { messages: [{ role: 'user', content: 'hello' }] }],
+];
+
+/** `main` has the account `bot`; of `other` it may use `open` for the chat C1 and never `own`. The Secrets are missing. */
+async function startWithAccounts(): Promise<TestGateway> {
+  const { agents, ...rest } = served();
+  const account = (name: string, shared: boolean) =>
+    ({ name, platform: 'slack', shared, onAmbiguous: 'Park', credentials: { botToken: name }, settings: {} }) as const;
+  const accounts: Readonly<Record<string, readonly ReturnType<typeof account>[]>> = {
+    main: [account('bot', false)],
+    other: [account('open', true), account('own', false)],
+  };
+  const withAccounts = agents.map((agent) => ({ ...agent, accounts: accounts[agent.name] ?? [] }));
+  const routes = { shared: [{ match: { account: 'other/open', chatId: 'C1' }, to: 'main' }] };
+  return await start({ serves: { ...rest, agents: withAccounts, routes } });
+}
 
 describe('POST /v1/runs', () => {
   it('answers at once and runs in the background, as the agent that routing finds', async () => {
@@ -102,30 +123,55 @@ describe('POST /v1/runs', () => {
     expect(refused).toMatchObject({ status: 403, body: { error: { code: 'deliver_forbidden' } } });
   });
 
-  it.each<[string, object]>([
-    ['/v1/runs', { input: 'hello' }],
-    ['/v1/responses', { input: 'hello' }],
-    ['/v1/chat/completions', { messages: [{ role: 'user', content: 'hello' }] }],
-  ])(
-    'of %s has its result sent through an account of the agent that answered, or is told why not',
+  it.each(deliveringRequests)('of %s has its result sent through an account of its agent', async (path, body) => {
+    const gateway = await startWithAccounts();
+    const deliver = [{ account: 'bot', chatId: 'C1', threadId: 'T1' }];
+    const answer = await call(gateway, 'POST', path, { body: { ...body, deliver } });
+    expect(answer.status).toBeLessThan(300);
+    const [row] = await waitFor('the outbox row', async () => {
+      const rows = await state.rows('select agent, account, destination from deliveries');
+      return rows.length > 0 ? rows : undefined;
+    });
+    expect(row).toMatchObject({
+      agent: 'main',
+      account: 'main/bot',
+      destination: { chatId: 'C1', threadId: 'T1' },
+    });
+  });
+
+  it.each(deliveringRequests)(
+    'of %s to where its agent may not write is refused before it begins',
     async (path, body) => {
-      const gateway = await start();
-      const deliver = [{ account: 'none', chatId: 'C1', threadId: 'T1' }];
-      const answer = await call(gateway, 'POST', path, { body: { ...body, deliver } });
+      const gateway = await startWithAccounts();
+      const refusals: readonly [object, string, string][] = [
+        [{ account: 'none', chatId: 'C1' }, 'deliver[1].account', 'has no account "main/none"'],
+        [{ account: 'other/none', chatId: 'C1' }, 'deliver[1].account', 'has no account "other/none"'],
+        [{ account: 'other/own', chatId: 'C1' }, 'deliver[1].account', 'has no account "other/own"'],
+        [{ account: 'other/open', chatId: 'C2' }, 'deliver[1].chatId', 'no Route gives the chat "C2"'],
+      ];
+      for (const [target, param, words] of refusals) {
+        const answer = await call(gateway, 'POST', path, { body: { ...body, deliver: [{ log: true }, target] } });
+        expect(answer).toMatchObject({ status: 400, body: { error: { code: 'invalid_request', param } } });
+        expect(JSON.stringify(answer.body)).toContain(JSON.stringify(words).slice(1, -1));
+      }
+      expect(mock.requests).toEqual([]);
+      expect(await state.rows('select from runs')).toEqual([]);
+      const answer = await call(gateway, 'POST', path, {
+        body: { ...body, deliver: [{ account: 'other/open', chatId: 'C1' }] },
+      });
       expect(answer.status).toBeLessThan(300);
-      const [row] = await waitFor('the outbox row', async () => {
-        const rows = await state.rows('select agent, account, destination, status, last_error from deliveries');
-        return rows.length > 0 ? rows : undefined;
-      });
-      expect(row).toMatchObject({
-        agent: 'main',
-        account: 'main/none',
-        destination: { chatId: 'C1', threadId: 'T1' },
-        status: 'dead',
-        last_error: 'AccountNotFound: there is no account "main/none"',
-      });
     },
   );
+
+  it('may write where the agent of its session may, whatever agent a new session would have', async () => {
+    const gateway = await startWithAccounts();
+    const headers = { 'x-talaria-session-id': 'mine' };
+    const first = await create(gateway, 'one', { headers, body: { model: 'talaria/other' } });
+    await ended(gateway, first.id);
+    const deliver = [{ account: 'own', chatId: 'C1' }];
+    const second = await create(gateway, 'two', { headers, body: { deliver } });
+    expect(await ended(gateway, second.id)).toMatchObject({ status: 'completed', agent: 'other' });
+  });
 
   it.each<[string, object, string]>([
     ['no input', {}, 'invalid_request'],

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { createKubeClient } from '../../../core/kube/client.ts';
-import { configMaps, cronJobs, leases, secrets } from '../../../core/kube/resources.ts';
+import { agents, configMaps, cronJobs, leases, secrets } from '../../../core/kube/resources.ts';
 import type { KubeClient, KubeObject } from '../../../core/kube/types.ts';
 import { systemClock } from '../../../core/lib/clock.ts';
 import { createLogger } from '../../../core/lib/log.ts';
@@ -12,9 +12,10 @@ import {
 } from '../../../core/snapshot/names.ts';
 import type { SnapshotContent } from '../../../core/snapshot/schema.ts';
 import { type Acknowledger, createAcknowledger } from '../../../gateway/config/acknowledge.ts';
+import { createClusterAgentStatus } from '../../../gateway/config/cluster-agent-status.ts';
 import { createClusterJobStatus } from '../../../gateway/config/cluster-job-status.ts';
 import { createClusterSource } from '../../../gateway/config/cluster-source.ts';
-import type { ConfigSource, Configuration, JobStatus } from '../../../gateway/config/source.ts';
+import type { AgentStatus, ConfigSource, Configuration, JobStatus } from '../../../gateway/config/source.ts';
 import { installChart, writeComponentKubeconfig } from '../../harness/install-chart.ts';
 import { createNamespace, type TestNamespace } from '../../harness/namespace.ts';
 import { waitFor } from '../../harness/wait-for.ts';
@@ -159,6 +160,54 @@ describe('the status of a CronJob on a real API server', () => {
     );
   });
 });
+
+describe('the gateways’ part of the status of an Agent', () => {
+  const condition = {
+    type: 'AccountsReady',
+    status: 'False',
+    reason: 'AccountFailed',
+    message: 'not ready: bot; status.accounts says why',
+    lastTransitionTime: '2026-01-01T00:00:00Z',
+    observedGeneration: 1,
+  } as const;
+  const broken: AgentStatus = {
+    accounts: [{ name: 'bot', ready: false, message: 'Telegram answered 401' }],
+    conditions: [condition],
+  };
+  const readAgent = async () => (await admin.get(agents, 'clerk')) as StoredAgent;
+
+  it('is written beside what the operator owns, an equal one writes nothing, and an empty one takes it back', async () => {
+    await admin.create(agents, {
+      metadata: { name: 'clerk' },
+      spec: { model: { provider: 'echo', name: 'e' } },
+    } as never);
+    const ready = { ...condition, type: 'Ready', status: 'True', reason: 'Ready', message: '' };
+    const operatorStatus = { observedGeneration: 1, conditions: [ready], routes: 3 };
+    await admin.applyStatus(agents, { metadata: { name: 'clerk' }, status: operatorStatus } as never);
+    const sink = createClusterAgentStatus(client, log);
+    const agent = { name: 'clerk', uid: 'any' };
+
+    await sink.writeAgentStatus(agent, broken);
+    const first = await readAgent();
+    expect(first.status).toMatchObject({ observedGeneration: 1, routes: 3, accounts: broken.accounts });
+    expect(first.status.conditions).toHaveLength(2);
+    expect(first.status.conditions).toContainEqual(ready);
+    await sink.writeAgentStatus(agent, broken);
+    expect((await readAgent()).metadata.resourceVersion).toBe(first.metadata.resourceVersion);
+
+    await sink.writeAgentStatus(agent, { accounts: [], conditions: [] });
+    expect((await readAgent()).status).toEqual(operatorStatus);
+  });
+
+  it('is not written to an Agent that is gone', async () => {
+    await createClusterAgentStatus(client, log).writeAgentStatus({ name: 'nobody', uid: 'any' }, broken);
+    expect(await admin.get(agents, 'nobody')).toBeUndefined();
+  });
+});
+
+interface StoredAgent extends KubeObject {
+  readonly status: { readonly conditions: readonly object[] };
+}
 
 interface StoredCronJob extends KubeObject {
   readonly status?: { readonly conditions?: readonly { readonly type: string }[] };

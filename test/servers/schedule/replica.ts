@@ -5,7 +5,7 @@ import { createModels } from '../../../gateway/agent/models/models.ts';
 import { createTurnRunner, type RunTurn } from '../../../gateway/agent/turn.ts';
 import { createBackground } from '../../../gateway/background.ts';
 import { describeReport } from '../../../gateway/config/job-report.ts';
-import type { JobStatus, JobStatusSink } from '../../../gateway/config/source.ts';
+import type { AgentStatusSink, JobStatus, JobStatusSink } from '../../../gateway/config/source.ts';
 import type { Table } from '../../../gateway/config/table.ts';
 import { createHints } from '../../../gateway/db/hints.ts';
 import { createDatabase, type Database } from '../../../gateway/db/pool.ts';
@@ -38,6 +38,8 @@ export interface ReplicaOptions {
   /** Instead of the Agents' own models. */
   readonly runTurn?: RunTurn;
   readonly sink?: JobStatusSink;
+  /** Default: what is written is dropped. */
+  readonly agentSink?: AgentStatusSink;
   readonly log?: Logger;
   /** How messages go to chat platforms, instead of the real ways. */
   readonly platformSenders?: PlatformSenders;
@@ -77,6 +79,7 @@ export function startReplica({ url, name, table, ...options }: ReplicaOptions): 
     hints,
     finisher: createTurnFinisher({ database, hints, log }),
     jobStatus: options.sink ?? writeToMap,
+    agentStatus: options.agentSink ?? { writeAgentStatus: async () => undefined },
     platformSenders: options.platformSenders,
     deliveryEgress: createEgressPolicy({
       kind: 'delivery',

@@ -14,6 +14,7 @@ const tables = [
     'deliveries',
     'account_leases',
     'memories',
+    'agent_statuses',
   ],
 ];
 
@@ -147,6 +148,7 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
   {
     because: 'The name of an account begins with that of the agent that owns it.',
     at: [
+      'gateway/delivery/account-status-writer.ts: select account_leases',
       'gateway/delivery/broken-accounts.ts: update account_leases',
       'gateway/delivery/metrics.ts: select account_leases',
       'gateway/delivery/take-deliveries.ts: update account_leases',

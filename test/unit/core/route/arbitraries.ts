@@ -107,6 +107,9 @@ export const plainRoutes = routesOf(
   1,
 );
 
+/** Routes that compare nothing but the chat of a message. */
+export const chatRoutes = routesOf(matchOf(['platform', 'account', 'chatId', 'chatType', 'threadId']), 30);
+
 const refusal = some([undefined, undefined, undefined, 'agent_suspended', 'agent_not_ready'] as const);
 
 const agents: fc.Arbitrary<readonly AgentEntry[]> = fc

@@ -1,4 +1,4 @@
-import type { ChatType } from '../../core/route/envelope.ts';
+import type { ChatType } from './envelope.ts';
 
 /** A chat of a platform, named by its raw id. */
 interface Chat {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { possibleChatTypes } from '../../../../gateway/delivery/chat-type.ts';
+import { possibleChatTypes } from '../../../../core/route/chat-type.ts';
 
 it.each([
   ['telegram', '12345', ['direct']],
