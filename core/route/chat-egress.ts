@@ -47,5 +47,9 @@ export function decideEgress<A extends Pick<AgentEntry['accounts'][number], 'pla
   }
   if (isRouted(account.platform)) return { kind: 'allowed', account };
   const what = `no Route gives the chat "${chat.chatId}" of the account "${chat.account}" to the Agent "${agent}"`;
-  return { kind: 'refused', reason: 'ChatNotRouted', message: `${what}; add a rule that does` };
+  return {
+    kind: 'refused',
+    reason: 'ChatNotRouted',
+    message: `${what}, whoever writes there; add a rule with its chatId`,
+  };
 }

@@ -12,6 +12,11 @@ export interface ChatRouting {
    * gives it to the agent. Where that depends on more than the chat (a user, a header, an expression), it may.
    */
   readonly mayGive: (chat: RoutedChat, agent: string) => boolean;
+  /**
+   * True only where every message in the chat is the agent's, whoever writes it and whatever it says, as one of several
+   * Agents of a rule that splits. What is not known of the chat (its type, its guild, who writes) is held against it.
+   */
+  readonly surelyGives: (chat: RoutedChat, agent: string) => boolean;
 }
 
 export interface RoutedChat extends WantedChat {
@@ -24,6 +29,8 @@ export function createChatRouting(routes: readonly RouteEntry[]): ChatRouting {
   return {
     mayGive: (chat, agent) =>
       possibleChatTypes(chat).some((chatType) => mayGiveAt(shapes, { ...chat, chatType }, agent)),
+    surelyGives: (chat, agent) =>
+      possibleChatTypes(chat).every((chatType) => surelyGivesAt(shapes, { ...chat, chatType }, agent)),
   };
 }
 
@@ -46,8 +53,8 @@ interface Shape {
 interface Group {
   /** Those that compare nothing else, those that win first at the front. */
   readonly sure: RankedMatch[];
-  /** The Agents of those that do. */
-  readonly unsure: Set<string>;
+  /** Those that do. */
+  readonly unsure: RankedMatch[];
 }
 
 /** As many as there are sets of chat fields, at most. */
@@ -72,11 +79,10 @@ function add(shapes: Map<number, Shape>, match: RankedMatch): void {
   const key = keyOf(shape, match.entry);
   let group = shape.groups.get(key);
   if (group === undefined) {
-    group = { sure: [], unsure: new Set() };
+    group = { sure: [], unsure: [] };
     shape.groups.set(key, group);
   }
-  if (isSure(match)) group.sure.push(match);
-  else for (const { name } of match.rule.agentRefs) group.unsure.add(name);
+  (isSure(match) ? group.sure : group.unsure).push(match);
 }
 
 /** The values as one text that no other values give. */
@@ -97,18 +103,50 @@ function isSure({ mask }: RankedMatch): boolean {
 const mostSteps = 256;
 
 function mayGiveAt(shapes: readonly Shape[], place: Place, agent: string): boolean {
-  const groups = shapes.map((shape) => shape.groups.get(keyOf(shape, place))).filter((group) => group !== undefined);
-  if (groups.some(({ unsure }) => unsure.has(agent))) return true;
+  const groups = groupsAt(shapes, place);
+  if (groups.some(({ unsure }) => unsure.some((match) => isOf(match, agent)))) return true;
   const next = inOrder(groups.map(({ sure }) => sure));
   for (let step = 0; step < mostSteps; step += 1) {
     const match = next();
     if (match === undefined) return false;
     const earlier = earlierRule(match, place);
     if (earlier === 'holds') continue;
-    if (match.rule.agentRefs.some(({ name }) => name === agent)) return true;
+    if (isOf(match, agent)) return true;
     if (earlier === 'none') return false;
   }
   return true;
+}
+
+function surelyGivesAt(shapes: readonly Shape[], place: Place, agent: string): boolean {
+  const groups = groupsAt(shapes, place);
+  const winner = sureWinner(groups, place);
+  if (winner === undefined || !isOf(winner, agent)) return false;
+  const others = groups.flatMap(({ unsure }) => unsure).filter((match) => !isOf(match, agent) && canHoldInChats(match));
+  // Of its own Route only a later rule can be among them, which never wins over it.
+  return others.every((other) => other.route === winner.route || compareMatches(winner, other) < 0);
+}
+
+/** What wins when nothing else holds; undefined where that is nothing, or depends on what is not of the chat. */
+function sureWinner(groups: readonly Group[], place: Place): RankedMatch | undefined {
+  const next = inOrder(groups.map(({ sure }) => sure));
+  for (let match = next(); match !== undefined; match = next()) {
+    const earlier = earlierRule(match, place);
+    if (earlier !== 'holds') return earlier === 'none' ? match : undefined;
+  }
+  return undefined;
+}
+
+/** Messages of chats come with no key, name no model and have no headers. */
+function canHoldInChats({ entry, headers }: RankedMatch): boolean {
+  return entry.apiKey === undefined && entry.model === undefined && headers.length === 0;
+}
+
+function isOf({ rule }: RankedMatch, agent: string): boolean {
+  return rule.agentRefs.some(({ name }) => name === agent);
+}
+
+function groupsAt(shapes: readonly Shape[], place: Place): readonly Group[] {
+  return shapes.map((shape) => shape.groups.get(keyOf(shape, place))).filter((group) => group !== undefined);
 }
 
 /** A Route competes with its first rule that matches: whether one before this match's does, as far as the chat tells. */

@@ -1,7 +1,5 @@
 import { type ChatRefusal, decideEgress, type WantedChat } from '../../core/route/chat-egress.ts';
-import { possibleChatTypes } from '../../core/route/chat-type.ts';
-import { envelope } from '../../core/route/envelope.ts';
-import { resolve } from '../../core/route/resolve.ts';
+import { type ChatRouting, createChatRouting } from '../../core/route/chat-routing.ts';
 import type { AgentEntry } from '../../core/snapshot/schema.ts';
 import type { Table } from '../config/table.ts';
 import type { PlatformAccount } from './targets/platform.ts';
@@ -46,21 +44,18 @@ export function credentialScope({ credentials }: Pick<AccountEntry, 'credentials
   return Object.values(credentials).toSorted().join(' ');
 }
 
-/** By the rule that wins for a message in this chat, whoever writes it; a rule that splits gives it to each of its Agents. */
-function isRouted(table: Table, agent: string, { account, chatId, threadId }: WantedChat, platform: string): boolean {
-  return possibleChatTypes({ platform, chatId }).some((chatType) => {
-    const outcome = resolve(table.routes, {
-      envelope: envelope({ platform, account, chatId, threadId, chatType }),
-      principal: { id: `account:${account}`, role: 'client', agents: '*' },
-      isRetired: () => false,
-      stickyAgent: agent,
-    });
-    // One that is suspended or not ready was chosen all the same, and its results were made before.
-    const chosen =
-      outcome.kind === 'resolved' || outcome.code === 'agent_suspended' || outcome.code === 'agent_not_ready';
-    return chosen && outcome.route !== undefined && outcome.agentName === agent;
-  });
+/** Whoever writes in the chat: what is not known of it speaks for no agent. */
+function isRouted({ routes, content }: Table, agent: string, chat: WantedChat, platform: string): boolean {
+  let routing = routings.get(routes);
+  if (routing === undefined) {
+    routing = createChatRouting(content.routes);
+    routings.set(routes, routing);
+  }
+  return routing.surelyGives({ ...chat, platform }, agent);
 }
+
+/** Made when an agent first wants to write through the account of another. */
+const routings = new WeakMap<Table['routes'], ChatRouting>();
 
 function readCredentials(table: Table, { credentials }: AccountEntry): Readonly<Record<string, string>> | undefined {
   const values: Record<string, string> = {};

@@ -51,6 +51,38 @@ describe('a chat may be an agent’s', () => {
   });
 });
 
+describe('a chat is surely an agent’s', () => {
+  const surelyGives = (place: object, ...rules: readonly RouteEntry[]) =>
+    createChatRouting(rules).surelyGives({ ...chat, ...place }, 'b');
+  const all = rule('all', { account: 'owner/bot' }, 'b');
+
+  it('when a rule gives it to the agent, and none could take a message of it away', () => {
+    expect(surelyGives({}, route('one', [all]))).toBe(true);
+    expect(surelyGives({}, route('one', [rule('r', { chatId: '-1' }, 'b')]), route('two', [all]))).toBe(true);
+    expect(surelyGives({}, route('one', [rule('r', { chatId: '-2' }, 'b')]))).toBe(false);
+    expect(surelyGives({})).toBe(false);
+  });
+
+  it.each([
+    ['its type decides', { platform: 'discord' }, { chatType: 'group' }],
+    ['a channel of its kind belongs to another', {}, { chatType: 'channel' }],
+    ['a user of it belongs to another', { chatId: '42' }, { userId: '42' }],
+    ['its guild may belong to another', { platform: 'discord' }, { guildId: 'g' }],
+    ['what is said in it decides', {}, { expression: 'text == "x"' }],
+  ])('not when %s', (_, place, match) => {
+    const other = rule('other', match, 'c');
+    expect(surelyGives(place, route('one', [all]), route('two', [other], { priority: 1 }))).toBe(false);
+    expect(surelyGives(place, route('one', [other, all]))).toBe(false);
+    expect(surelyGives(place, route('one', [all, other]))).toBe(true);
+  });
+
+  it('also when a rule for keys, models or headers of another agent stands before: no message of a chat has these', () => {
+    for (const match of [{ apiKey: 'k' }, { model: 'm' }, { headers: [{ name: 'x', value: 'y' }] }]) {
+      expect(surelyGives({}, route('one', [all]), route('two', [rule('r', match, 'c')], { priority: 5 }))).toBe(true);
+    }
+  });
+});
+
 const agents = ['a', 'b', 'c', 'gone'].map((name) => agentWithAccount(name, 'main', true));
 const asked = fc.constantFrom('a', 'b', 'c');
 
@@ -58,6 +90,13 @@ const asked = fc.constantFrom('a', 'b', 'c');
 function isGiven(routeTable: RouteTable, message: Partial<Envelope>, agent: string): boolean {
   const outcome = resolve(routeTable, query({ ...message, model: '' }, { stickyAgent: agent }));
   return outcome.kind === 'resolved' && outcome.route !== undefined && outcome.agentName === agent;
+}
+
+/** Whether a message is given to another agent, or to none; an expression that fails gives it to nobody else. */
+function isAnothers(routeTable: RouteTable, message: Partial<Envelope>, agent: string): boolean {
+  const outcome = resolve(routeTable, query(message, { stickyAgent: agent }));
+  if (outcome.kind === 'refused' && outcome.code === 'route_expression_error') return false;
+  return !isGiven(routeTable, message, agent);
 }
 
 describe('what is said of a chat before anybody has written there', () => {
@@ -74,6 +113,27 @@ describe('what is said of a chat before anybody has written there', () => {
             const types = possibleChatTypes(message);
             const given = types.some((chatType) => isGiven(compiled, { ...message, chatType }, agent));
             if (given) expect(routing.mayGive(message, agent)).toBe(true);
+          }
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
+  it('holds for every message of a chat in it, where it says that the chat is surely the agent’s', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        routes,
+        fc.array(messages, { minLength: 20, maxLength: 20 }),
+        asked,
+        async (list, sent, agent) => {
+          const routing = createChatRouting(list);
+          const compiled = await table(agents, list);
+          for (const message of sent.map((one) => ({ ...one, apiKey: '', model: '', headers: {} }))) {
+            if (!routing.surelyGives(message, agent)) continue;
+            for (const chatType of possibleChatTypes(message)) {
+              expect(isAnothers(compiled, { ...message, chatType }, agent)).toBe(false);
+            }
           }
         },
       ),
