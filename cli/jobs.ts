@@ -96,7 +96,7 @@ const jobColumns: readonly Column<JobObject>[] = [
   { title: 'AGENT', cell: ({ agent }) => agent },
   { title: 'SCHEDULE', cell: ({ schedule, at }) => schedule ?? `at ${at}` },
   { title: 'TIMEZONE', cell: (job) => job.time_zone },
-  { title: 'STATE', cell: stateOf, state: true },
+  { title: 'STATE', cell: ({ state }) => state, state: true },
   { title: 'ACTIVE', cell: (job) => String(job.active_runs) },
   { title: 'LAST', cell: (job) => age(job.last_scheduled_at) },
   { title: 'NEXT', cell: (job) => until(job.next_at) },
@@ -117,12 +117,6 @@ const detailColumns: readonly Column<JobObject>[] = [
   { title: 'UID', cell: ({ uid }) => uid, wide: true },
   { title: 'GENERATION', cell: ({ generation }) => String(generation), wide: true },
 ];
-
-function stateOf(job: JobObject): string {
-  if (job.suspended) return 'Suspended';
-  if (job.paused !== null) return `Paused (${job.paused})`;
-  return job.next_at === null ? 'Completed' : 'Scheduled';
-}
 
 function lastMissed(job: JobObject): string {
   return job.last_missed_at === null ? '' : `${instant(job.last_missed_at)} (${job.last_missed_reason})`;

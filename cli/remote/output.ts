@@ -103,6 +103,7 @@ const stateColours: Readonly<Record<string, (text: string) => string>> = {
   stopping: yellow,
   waiting_for_approval: yellow,
   paused: yellow,
+  manual: yellow,
   failed: red,
   unknown: red,
   dead: red,

@@ -201,6 +201,13 @@ export const errorTable = {
     means: 'The CronJob was not run: its Agent does not serve, or a run of it is active and it says Forbid.',
     cure: 'The message says which: mend the Agent, or wait for the run, or stop it.',
   },
+  job_suspended: {
+    http: 409,
+    type: 'invalid_request_error',
+    retry: false,
+    means: 'The CronJob was not resumed: it is not paused, its spec suspends it.',
+    cure: 'Set `spec.suspend: false`.',
+  },
   delivery_settled: {
     http: 409,
     type: 'invalid_request_error',

@@ -58,11 +58,13 @@ export function createPace(clock: Pick<Clock, 'monotonic'>): Pace {
       const now = clock.monotonic();
       const share = account === '' ? 'direct' : 'throughAccounts';
       underWay[share] += 1;
-      const pace = accounts.get(account) ?? { paced: accountMs > 0, underWay: 0, nextAt: now };
+      const pace = accounts.get(account) ?? { paced: false, underWay: 0, nextAt: now };
       if (account !== '') {
         accounts.set(account, pace);
         pace.underWay += 1;
-        pace.nextAt = now + accountMs;
+        // What is judged and not sent has no least times, and takes away none that others have.
+        pace.paced ||= accountMs > 0;
+        pace.nextAt = Math.max(pace.nextAt, now + accountMs);
       }
       return () => {
         underWay[share] -= 1;

@@ -3,19 +3,23 @@ import { possibleChatTypes } from '../../core/route/chat-type.ts';
 import type { Database } from '../db/pool.ts';
 import { assistantMessage } from '../sessions/items.ts';
 import { storableText } from '../sessions/storable.ts';
-import type { TakenDelivery } from './delivery.ts';
+import type { ChatDestination, TakenDelivery } from './delivery.ts';
 import type { Verdict } from './judge.ts';
 import { saidText } from './said-text.ts';
 
 /**
  * Stores what came of an attempt, where it still holds, and lets the next of the line go. With a message that was sent goes
- * its place in the session of the chat. False: somebody else has judged the attempt.
+ * its place in the session of the chat, unless `said` is false. False: somebody else has judged the attempt.
  */
-export async function recordVerdict(database: Database, delivery: TakenDelivery, verdict: Verdict): Promise<boolean> {
-  const { destination } = delivery;
+export async function recordVerdict(
+  database: Database,
+  delivery: TakenDelivery,
+  verdict: Verdict,
+  { said = true }: { readonly said?: boolean } = {},
+): Promise<boolean> {
   const pending = verdict.status === 'pending' ? verdict : undefined;
   const receipt = verdict.status === 'sent' ? verdict.receipt : undefined;
-  const chat = receipt !== undefined && destination.kind === 'account' ? destination : undefined;
+  const chat = said ? chatToldOf(delivery, verdict) : undefined;
   const { rows } = await database.prepared<{ recorded: boolean }>('record-delivery', recordStatement, [
     delivery.id,
     delivery.agent,
@@ -37,6 +41,11 @@ export async function recordVerdict(database: Database, delivery: TakenDelivery,
   return rows[0]?.recorded === true;
 }
 
+/** The chat to whose session an attempt adds what was said; undefined where it adds nothing. */
+export function chatToldOf({ destination }: TakenDelivery, { status }: Verdict): ChatDestination | undefined {
+  return status === 'sent' && destination.kind === 'account' ? destination : undefined;
+}
+
 const recordStatement = `
   select record_delivery($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) as recorded`;
 
@@ -54,4 +63,14 @@ export async function recordKeyScope(database: Database, delivery: TakenDelivery
 
 const scopeStatement = `
   update deliveries set key_scope = $5
+  where id = $1 and agent = $2 and worker = $3 and attempts = $4 and status = 'sending'`;
+
+/** Leaves a delivery to be judged, by whichever replica looks next, as one whose sender died. */
+export async function leaveToOthers(database: Database, { id, agent, worker, attempt }: TakenDelivery): Promise<void> {
+  await database.prepared('leave-delivery', leaveStatement, [id, agent, worker, attempt]);
+}
+
+/** No worker has this id. */
+const leaveStatement = `
+  update deliveries set worker = '00000000-0000-0000-0000-000000000000'
   where id = $1 and agent = $2 and worker = $3 and attempts = $4 and status = 'sending'`;

@@ -4,7 +4,6 @@ import type { Clock } from '../../core/lib/clock.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import { createNudgedLoop } from '../../core/lib/nudged-loop.ts';
 import { quietly } from '../../core/lib/quietly.ts';
-import { sleep } from '../../core/lib/sleep.ts';
 import { within } from '../../core/lib/within.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
@@ -16,10 +15,11 @@ import type { TakenDelivery } from './delivery.ts';
 import type { Verdict } from './judge.ts';
 import { addDeliveryMetrics, type CountAttempt } from './metrics.ts';
 import { createPace, type LeastTimes } from './pace.ts';
-import { recordKeyScope, recordVerdict } from './record-verdict.ts';
+import { recordKeyScope } from './record-verdict.ts';
 import { releaseAccounts, takeDeliveries } from './take-deliveries.ts';
 import type { PlatformSenders } from './targets/platform.ts';
 import { platformSenders } from './targets/platforms.ts';
+import { type Recorded, untilRecorded } from './until-recorded.ts';
 
 /** Sends what runs left in the outbox. */
 export interface Sender {
@@ -87,8 +87,9 @@ export function createSender(options: SenderOptions): Sender {
     for (const delivery of deliveries) {
       const ended = pace.began(placeOf(delivery), delivery.orphan ? noWait : leastTimes(senders, delivery));
       // The table may have changed while they were taken.
-      const done = sendOne({ ...shared, table: options.table() ?? table }, delivery).finally(() => {
-        sending.delete(delivery.id);
+      const done = sendOne({ ...shared, table: options.table() ?? table }, delivery).then((isOver) => {
+        // What is not among them and not recorded counts as never sent.
+        if (isOver) sending.delete(delivery.id);
         ended();
         nudge();
       });
@@ -134,37 +135,18 @@ interface SendOptions extends Pick<SenderOptions, 'database' | 'clock' | 'log'> 
   readonly signal: AbortSignal;
 }
 
-/** Attempts once and records what came of it. Throws nothing. */
-async function sendOne(options: SendOptions, delivery: TakenDelivery): Promise<void> {
+/** Attempts once and records what came of it. Throws nothing. False: it has to count as under way from now on. */
+async function sendOne(options: SendOptions, delivery: TakenDelivery): Promise<boolean> {
   const { database, log } = options;
+  let recorded: Recorded | undefined;
   await quietly(log, async () => {
     const recordScope = (scope: string) => recordKeyScope(database, delivery, scope);
     const verdict = await attemptDelivery({ ...options, recordScope }, delivery);
-    if (verdict === undefined || !(await untilRecorded(options, delivery, verdict))) return;
-    await tell(options, delivery, verdict);
+    if (verdict === undefined) return;
+    recorded = await untilRecorded(options, delivery, verdict);
+    if (recorded === 'recorded') await tell(options, delivery, verdict);
   });
-}
-
-const recordAgainMs = 500;
-
-/**
- * What was sent is this process's as long as it is not recorded, whatever the reason: forgotten, it would be sent again.
- * Left at the end of the process, it is an orphan, and judged as one. False: somebody else has judged it.
- */
-async function untilRecorded(
-  { database, log, signal }: SendOptions,
-  delivery: TakenDelivery,
-  verdict: Verdict,
-): Promise<boolean> {
-  while (!signal.aborted) {
-    let recorded: boolean | undefined;
-    await quietly(log, async () => {
-      recorded = await recordVerdict(database, delivery, verdict);
-    });
-    if (recorded !== undefined) return recorded;
-    await sleep(recordAgainMs, signal);
-  }
-  return false;
+  return recorded !== 'held';
 }
 
 async function tell(

@@ -27,7 +27,7 @@ export interface AdminRun extends StoredRun {
 
 export interface AdminRunFilter {
   readonly agent?: string | undefined;
-  /** Name of a CronJob. */
+  /** Name of a CronJob, whatever agent it has now: of its runs, those of agents that the admin may call. */
   readonly job?: string | undefined;
   readonly status?: RunStatus | undefined;
   readonly trigger?: RunTrigger | undefined;
@@ -83,7 +83,7 @@ const listStatement = `
     ${adminColumns}, null as output_text, null as prompt
   from runs
   where ($1::text[] is null or agent = any($1)) and ($2::text is null or agent = $2)
-    and ($3::text is null or job_uid in (select uid from cron_jobs where name = $3 and ($1::text[] is null or agent = any($1))))
+    and ($3::text is null or job_uid in (select uid from cron_jobs where name = $3))
     and ($4::text is null or status = $4) and ($5::text is null or trigger = $5)
     and ($6::uuid is null or id < $6)
   order by id desc

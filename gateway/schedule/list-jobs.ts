@@ -4,6 +4,8 @@ import { openStatuses } from '../runs/run-status.ts';
 /** What the database knows of a CronJob, for lists. */
 export interface JobSummary {
   readonly uid: string;
+  /** By the spec that the database has seen. */
+  readonly suspended: boolean;
   readonly pausedReason: 'Failures' | 'Manual' | undefined;
   /** Undefined while it is suspended or paused, and when it has no further slot. */
   readonly nextSlot: Date | undefined;
@@ -67,7 +69,7 @@ export async function readJobOccurrences(
 
 /** Runs and misses of a job are told whole, whichever agent it had then. */
 const summaryStatement = `
-  select j.uid, j.paused_reason, j.next_slot, j.last_started, j.last_succeeded, j.consecutive_failures,
+  select j.uid, j.suspended, j.paused_reason, j.next_slot, j.last_started, j.last_succeeded, j.consecutive_failures,
     (select count(*) from runs r
       where r.job_uid = j.uid and r.status in ${openStatuses}) as open_runs,
     (select coalesce(jsonb_agg(jsonb_build_object('reason', m.reason, 'count', m.count, 'slot', m.last_slot)
@@ -88,6 +90,7 @@ const occurrenceStatement = `
 
 interface SummaryRow {
   readonly uid: string;
+  readonly suspended: boolean;
   readonly paused_reason: 'Failures' | 'Manual' | null;
   readonly next_slot: Date | null;
   readonly last_started: Date | null;
@@ -109,6 +112,7 @@ interface OccurrenceRow {
 function toSummary(row: SummaryRow): JobSummary {
   return {
     uid: row.uid,
+    suspended: row.suspended,
     pausedReason: row.paused_reason ?? undefined,
     nextSlot: row.next_slot ?? undefined,
     lastStarted: row.last_started ?? undefined,

@@ -16,11 +16,12 @@ export async function pauseJob(database: Database, { uid, agent }: JobEntry): Pr
   return (await database.query(pauseStatement, [uid, agent])).rowCount > 0;
 }
 
-export type Resumed = 'resumed' | 'not_paused' | 'missing';
+/** `not_paused`: nothing stops it. `suspended`: it is not paused, and its spec suspends it. `missing`: as with `pauseJob`. */
+export type Resumed = 'resumed' | 'not_paused' | 'suspended' | 'missing';
 
 /**
  * Ends the pause of a CronJob, by hand or after failures. The slots of the pause become missed as Suspended and are not
- * caught up; a job that its spec suspends stays suspended. `missing`: as with `pauseJob`.
+ * caught up; a job that its spec suspends stays suspended.
  */
 export async function resumeJob(database: Database, table: Table, job: JobEntry): Promise<Resumed> {
   return await database.transaction(async (client) => {
@@ -28,7 +29,7 @@ export async function resumeJob(database: Database, table: Table, job: JobEntry)
     const raw = rows[0];
     if (raw === undefined) return 'missing';
     const row = toJobRow(raw);
-    if (row.pausedReason === undefined) return 'not_paused';
+    if (row.pausedReason === undefined) return job.suspend ? 'suspended' : 'not_paused';
     const now = raw.now.getTime();
     const { outcomes, decidedTo, next } = row.suspended ? stillSuspended(row) : endOfPause(row, now);
     await writeOutcomes(client, [{ entry: job, schedule: row.schedule, anchor: row.anchor, outcomes }], table);

@@ -76,21 +76,34 @@ export function healthyReason(status: JobStatus): string {
 
 type Condition = Pick<JobStatus['conditions'][number], 'type' | 'status' | 'reason' | 'message'>;
 
-function scheduled({ suspended, pausedReason, nextSlot }: JobFacts): Condition {
-  const no = (reason: ConditionReason<'Scheduled'>, message: string): Condition => ({
-    type: 'Scheduled',
-    status: 'False',
-    reason,
-    message,
-  });
-  if (suspended) return no('Suspended', 'spec.suspend is true; set it to false to resume');
-  if (pausedReason === 'Manual') return no('Manual', 'paused by hand; resume it by hand');
-  if (pausedReason === 'Failures') {
-    return no('Paused', 'paused after onFailure.suspendAfter failures in a row; change the spec, or resume it by hand');
-  }
-  if (nextSlot === undefined) return no('Completed', 'it has no further slot');
-  return { type: 'Scheduled', status: 'True', reason: 'Scheduled', message: 'it has a next slot' };
+/** Whether a CronJob has a next slot, else why not: the reason of its condition Scheduled. */
+export function scheduleState({
+  suspended,
+  pausedReason,
+  nextSlot,
+}: Pick<JobFacts, 'suspended' | 'pausedReason' | 'nextSlot'>): ConditionReason<'Scheduled'> {
+  if (suspended) return 'Suspended';
+  if (pausedReason !== undefined) return pausedReason === 'Manual' ? 'Manual' : 'Paused';
+  return nextSlot === undefined ? 'Completed' : 'Scheduled';
 }
+
+function scheduled(facts: JobFacts): Condition {
+  const reason = scheduleState(facts);
+  return {
+    type: 'Scheduled',
+    status: reason === 'Scheduled' ? 'True' : 'False',
+    reason,
+    message: scheduledMessages[reason],
+  };
+}
+
+const scheduledMessages: Readonly<Record<ConditionReason<'Scheduled'>, string>> = {
+  Scheduled: 'it has a next slot',
+  Suspended: 'spec.suspend is true; set it to false to resume',
+  Manual: 'paused by hand; resume it by hand',
+  Paused: 'paused after onFailure.suspendAfter failures in a row; change the spec, or resume it by hand',
+  Completed: 'it has no further slot',
+};
 
 /** Slots that the author's own suspension left out are no fault. */
 function healthy({ consecutiveFailures, newestFailure, missed, lastSucceeded }: JobFacts): Condition {

@@ -18,7 +18,7 @@ export interface Ticker {
   readonly start: () => void;
   /** Waits for the tick that is under way. */
   readonly stop: () => Promise<void>;
-  /** Milliseconds since the last tick that succeeded, or since the start. */
+  /** Milliseconds since due jobs were last looked for with success, or since the start. */
   readonly ageMs: () => number;
 }
 
@@ -49,10 +49,10 @@ export function createTicker(options: TickerOptions): Ticker {
     let failures = 0;
     while (!stopping.signal.aborted) {
       try {
-        await tick(options, stopping.signal);
+        const looked = await tick(options, stopping.signal);
         if (failures > 0) log.info({ failures }, 'the schedule ticks again');
         failures = 0;
-        lastTick = clock.monotonic();
+        if (looked) lastTick = clock.monotonic();
       } catch (error) {
         if (failures === 0) log.warn({ err: error }, 'a tick of the schedule failed; it goes on trying');
         failures += 1;
@@ -74,10 +74,11 @@ export function createTicker(options: TickerOptions): Ticker {
   };
 }
 
-async function tick(options: TickerOptions, signal: AbortSignal): Promise<void> {
+/** False: it did not look, since it may not decide anything now. */
+async function tick(options: TickerOptions, signal: AbortSignal): Promise<boolean> {
   const { database, upserter, mayWork, onStarted, log } = options;
   const table = options.table();
-  if (table === undefined || !mayWork()) return;
+  if (table === undefined || !mayWork()) return false;
   if ((await upserter.sync(table)) > 0) onStarted();
   for (let due = await countDue(database, table.sequence); due > 0 && !signal.aborted; ) {
     const count = due > batchSize ? batchesAtOnce : 1;
@@ -87,6 +88,7 @@ async function tick(options: TickerOptions, signal: AbortSignal): Promise<void> 
     const full = batches.some(({ decided, differing }) => decided > 0 && decided + differing.length === batchSize);
     due = full ? await countDue(database, table.sequence) : 0;
   }
+  return true;
 }
 
 /**

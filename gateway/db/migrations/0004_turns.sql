@@ -1,13 +1,63 @@
 -- Turns: begin, continue, finish. Each function is one round trip and holds nothing once it returned.
 
--- What a session said so far, its newest `most` items, oldest first, and nothing that another agent said.
-create function session_history(session uuid, most integer) returns jsonb language sql stable as $$
-  select coalesce(jsonb_agg(data order by seq), '[]')
-  from (
-    select i.seq, i.data from items i
-    where i.session_id = session and i.agent = (select s.agent from sessions s where s.id = session)
-    order by i.seq desc limit most
-  ) newest
+-- What was delivered to the chat of a session that no user has to himself, among its newest 20 items; what its own turns
+-- said is not.
+create function delivered_items(shared uuid, of_agent text) returns setof items language sql stable as $$
+  select newest.*
+  from (select * from items i where i.session_id = shared and i.agent = of_agent order by i.seq desc limit 20) newest
+  where not exists (
+    select from runs r where r.id = newest.run_id and r.agent = of_agent and r.session_id = shared)
+$$;
+
+-- What a session said so far, its newest `most` items, oldest first, and nothing that another agent said. With
+-- the session of a chat comes what was delivered to that chat and is in a session that no user has to himself, its newest 20
+-- messages, each before the first turn that ended after it, so that it never stands inside a turn. A chat is known by its id:
+-- what type it has was not known when something was delivered to it before anybody wrote there.
+create function session_history(session uuid, most integer) returns jsonb language plpgsql stable as $$
+declare
+  own record;
+  shared uuid[] := '{}';
+begin
+  select s.id, s.agent, s.platform, s.account, s.chat_id, s.thread_id into own
+  from sessions s where s.id = session;
+  if own.platform not in ('api', 'cron') then
+    -- With all columns of the index on the key, and its predicate.
+    shared := array(
+      select s.id from sessions s
+      where s.agent = own.agent and s.platform = own.platform and s.account = own.account
+        and s.chat_type in ('direct', 'group', 'channel') and s.chat_id = own.chat_id and s.thread_id = own.thread_id
+        and s.user_id = '' and s.principal = '' and s.name = '' and s.ended_at is null
+        and not (s.platform = 'api' and s.name = '') and s.id <> own.id);
+  end if;
+  if cardinality(shared) = 0 then
+    return (
+      select coalesce(jsonb_agg(newest.data order by newest.seq), '[]')
+      from (
+        select i.seq, i.data from items i
+        where i.session_id = own.id and i.agent = own.agent order by i.seq desc limit most
+      ) newest);
+  end if;
+  return (
+    with newest as (
+      select i.seq, i.run_id, i.data, i.created_at from items i
+      where i.session_id = own.id and i.agent = own.agent order by i.seq desc limit most
+    ),
+    turns as (
+      select min(n.seq) as first_seq, min(n.created_at) as ended_at from newest n group by n.run_id
+    ),
+    delivered as (
+      select d.data, d.created_at, d.seq
+      from unnest(shared) as of_chat (id) cross join lateral delivered_items(of_chat.id, own.agent) d
+      order by d.created_at desc, d.seq desc limit 20
+    ),
+    placed as (
+      select n.data, n.seq as place, null::timestamptz as sent_at, n.seq from newest n
+      union all
+      select d.data, (select min(t.first_seq) from turns t where t.ended_at > d.created_at), d.created_at, d.seq
+      from delivered d
+    )
+    select coalesce(jsonb_agg(p.data order by p.place nulls last, p.sent_at nulls last, p.seq), '[]') from placed p);
+end
 $$;
 
 -- Takes an Idempotency-Key. Null: it is the caller's now. Else the row of the one who has it.
@@ -50,8 +100,9 @@ $$;
 --   key     the live session of a chat, made when there is none
 --   new     a session without a name, made now
 --   none    no session
--- A session that was idle for idle_seconds ends and, where it may be made, is made anew. With at_seq the run goes on from
--- that item: when the session is further, or at work, it is forked there, and the run belongs to the fork.
+-- A session that was idle for idle_seconds ends and, where it may be made, is made anew; one that no user has to himself
+-- with what was delivered to its chat since it was last used. With at_seq the run goes on from that item: when the session
+-- is further, or at work, it is forked there, and the run belongs to the fork.
 -- outcome:
 --   started      the run is active, `history` is what was said before
 --   queued       another run is active, or the run is for a worker in the background
@@ -98,6 +149,7 @@ create function begin_run(
 ) returns table (outcome text, found_session uuid, session_agent text, history jsonb, first_run uuid) language plpgsql as $$
 declare
   session sessions%rowtype;
+  idle sessions%rowtype;
   taken idempotency_keys%rowtype;
   is_active boolean := false;
   waiting integer := 0;
@@ -143,6 +195,7 @@ begin
           where r.session_id = session.id and r.status in ('queued', 'running', 'waiting_for_approval', 'stopping'))
       then
         update sessions s set ended_at = talaria_now() where s.id = session.id;
+        idle := session;
         session := null;
       end if;
       exit when session.id is not null or session_kind = 'id';
@@ -153,6 +206,18 @@ begin
       returning * into session;
       exit when session.id is not null;
     end loop;
+
+    if idle.id is not null and session_kind = 'key' and chat_user = '' and session.id = fresh_session then
+      with carried as (
+        insert into items (session_id, seq, agent, run_id, type, data, created_at)
+        select session.id, row_number() over (order by d.seq), d.agent, d.run_id, d.type, d.data, d.created_at
+        from delivered_items(idle.id, run_agent) d where d.created_at > idle.last_active_at
+        returning 1
+      )
+      update sessions s set last_seq = (select count(*) from carried)
+      where s.id = session.id and s.agent = run_agent
+      returning s.* into session;
+    end if;
 
     if session.id is null or session.agent <> run_agent then
       if idempotency_key <> '' then
@@ -339,7 +404,9 @@ begin
   end if;
   if end_replaces is not null then
     delete from items i
-    where i.session_id = run.session_id and i.agent = run.agent and i.data ->> 'id' = any(end_replaces);
+    where i.session_id = run.session_id and i.agent = run.agent and i.data ->> 'id' = any(end_replaces)
+      -- What was delivered to the chat is no part of an answer.
+      and exists (select from runs r where r.id = i.run_id and r.agent = run.agent and r.session_id = run.session_id);
   end if;
   said := (run.input -> 'items') || end_output;
   update sessions s

@@ -276,8 +276,8 @@ begin
 end
 $$;
 
--- Adds what was sent to the session of its chat, which no user has to himself. `chat_kind` is only for a chat of which
--- nothing is known yet.
+-- Adds what was sent to the session of its chat, which no user has to himself. That is no use of the session: one that
+-- nobody answers becomes idle and old as if nothing were sent. `chat_kind` is only for a chat of which nothing is known yet.
 create function append_delivered(d deliveries, said jsonb, chat_kind text, fresh_session uuid) returns void
 language plpgsql as $$
 declare
@@ -293,14 +293,18 @@ begin
     and s.ended_at is null
   order by s.last_active_at desc limit 1;
   known_kind := coalesce(known_kind, chat_kind);
-  insert into sessions (id, agent, agent_uid, platform, account, chat_type, chat_id, thread_id, user_id, principal)
-  values (fresh_session, d.agent, d.agent_uid, on_platform, d.account, known_kind, in_chat, in_thread, '', '')
-  on conflict do nothing;
-  update sessions s set last_seq = s.last_seq + 1, last_active_at = talaria_now()
-  where s.agent = d.agent and s.platform = on_platform and s.account = d.account and s.chat_type = known_kind
-    and s.chat_id = in_chat and s.thread_id = in_thread and s.user_id = '' and s.principal = '' and s.name = ''
-    and s.ended_at is null
-  returning s.id, s.last_seq into session, number;
+  -- Again where the session that is there ends at this moment.
+  loop
+    insert into sessions (id, agent, agent_uid, platform, account, chat_type, chat_id, thread_id, user_id, principal)
+    values (fresh_session, d.agent, d.agent_uid, on_platform, d.account, known_kind, in_chat, in_thread, '', '')
+    on conflict do nothing;
+    update sessions s set last_seq = s.last_seq + 1
+    where s.agent = d.agent and s.platform = on_platform and s.account = d.account and s.chat_type = known_kind
+      and s.chat_id = in_chat and s.thread_id = in_thread and s.user_id = '' and s.principal = '' and s.name = ''
+      and s.ended_at is null
+    returning s.id, s.last_seq into session, number;
+    exit when found;
+  end loop;
   insert into items (session_id, seq, agent, run_id, type, data)
   values (session, number, d.agent, d.run_id, said ->> 'type', said);
 end

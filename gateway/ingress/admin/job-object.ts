@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { toWire } from '../../../core/lib/id.ts';
 import type { JobEntry } from '../../../core/snapshot/schema.ts';
 import type { JobOccurrence, JobSummary } from '../../schedule/list-jobs.ts';
+import { scheduleState } from '../../schedule/status.ts';
 import { unixSeconds } from '../api-object.ts';
 import { countInQuery } from '../body.ts';
 import { nameInQuery, seconds, toSeconds } from './shapes.ts';
@@ -24,6 +25,11 @@ export const jobObjectSchema = z.object({
   at: z.string().nullable().describe('The instant of a job that runs once, RFC 3339.'),
   time_zone: z.string(),
   concurrency_policy: z.enum(['Forbid', 'Allow', 'Replace']),
+  state: z
+    .enum(['Scheduled', 'Suspended', 'Manual', 'Paused', 'Completed', 'Pending'])
+    .describe(
+      'Whether it has a next slot, else why not: the reason of its condition Scheduled. Pending: no gateway has stored it yet.',
+    ),
   suspended: z.boolean().describe('`spec.suspend`.'),
   paused: z
     .enum(['Failures', 'Manual'])
@@ -72,6 +78,7 @@ export function jobObject(entry: JobEntry, summary: JobSummary | undefined): Job
     at: entry.at ?? null,
     time_zone: entry.timeZone,
     concurrency_policy: entry.concurrencyPolicy,
+    state: summary === undefined ? 'Pending' : scheduleState(summary),
     suspended: entry.suspend,
     paused: summary?.pausedReason ?? null,
     next_at: toSeconds(summary?.nextSlot),

@@ -40,7 +40,9 @@ export function addAdminJobs(app: FastifyInstance, options: AdminJobsOptions): v
   });
   app.post<OneJob>('/admin/v1/jobs/:id/resume', { onRequest }, async (request) => {
     const job = findJob(request, request.params.id);
-    if ((await resumeJob(database, admissionOf(request).table, job)) === 'missing') throw notSeenYet(job);
+    const resumed = await resumeJob(database, admissionOf(request).table, job);
+    if (resumed === 'missing') throw notSeenYet(job);
+    if (resumed === 'suspended') throw suspendedBySpec(job);
     return await describe(database, job);
   });
 }
@@ -102,4 +104,9 @@ const refusals: Readonly<Record<string, string>> = {
 
 function notSeenYet({ name }: JobEntry): TalariaError {
   return new TalariaError('state_unavailable', `The CronJob ${name} is new to the database. Ask again shortly.`);
+}
+
+function suspendedBySpec({ name }: JobEntry): TalariaError {
+  const message = `The CronJob ${name} is not paused; its spec suspends it. Set spec.suspend to false.`;
+  return new TalariaError('job_suspended', message);
 }

@@ -46,7 +46,7 @@ export function adminJobPaths(): JsonSchema {
         id: 'resumeJob',
         parameters: [id],
         answers: { 200: json('The CronJob.', jobDetailSchema) },
-        fails,
+        fails: [...fails, 'job_suspended'],
       }),
     },
   };

@@ -109,7 +109,7 @@ describe('talaria jobs', () => {
 
   it('pauses and resumes a job', async () => {
     const paused = cellsOf(await printed('jobs', 'pause', 'yearly'))[1];
-    expect(paused?.[4]).toBe('Paused (Manual)');
+    expect(paused?.[4]).toBe('Manual');
     expect(parse(await printed('jobs', 'show', 'yearly', '-o', 'yaml'))).toMatchObject({ paused: 'Manual' });
     expect(cellsOf(await printed('jobs', 'resume', 'yearly'))[1]?.[4]).toBe('Scheduled');
   });

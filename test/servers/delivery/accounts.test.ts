@@ -508,3 +508,59 @@ it('a message of an Agent that was deleted and made again is never sent', async 
   expect((await becomes(await leave(), 'dead')).last_error).toMatch(/^agent_replaced/);
   expect(platform.seen).toEqual([]);
 });
+
+describe('what was sent and cannot be recorded for good', () => {
+  /** Refuses such writes, and counts them: `tries` is not rolled back with them. */
+  const refuse = async (table: string, when: string) => {
+    await state.rows('create sequence tries');
+    await state.rows(`create function refuse() returns trigger language plpgsql as $$
+      begin
+        if ${when} then
+          perform nextval('tries');
+          raise exception 'refused by the test';
+        end if;
+        return new;
+      end $$`);
+    await state.rows(
+      `create trigger refuse before insert or update on ${table} for each row execute function refuse()`,
+    );
+  };
+  const tries = async () => {
+    const [row] = await state.rows<{ tries: number }>('select (last_value * is_called::int)::int as tries from tries');
+    return row?.tries;
+  };
+
+  it('is sent once and known as sent, without its place in the session that cannot take it', async () => {
+    const platform = fakePlatform();
+    await refuse('items', 'true');
+    await start(platform);
+    expect(await becomes(await leave(), 'sent')).toMatchObject({ message_id: 'm1', attempts: 1 });
+    expect(await tries()).toBe(1);
+    expect(texts(platform)).toHaveLength(1);
+    expect(await state.rows('select from items')).toEqual([]);
+  });
+
+  it('is judged as what a dead sender left, and what is behind it goes on', async () => {
+    const platform = fakePlatform();
+    await refuse('deliveries', `new.status = 'sent' and new.data #>> '{data,text}' = 'cursed'`);
+    await start(platform);
+    const cursed = await leave({ text: 'cursed' });
+    const next = await leave({ text: 'next' });
+    expect(await becomes(cursed, 'ambiguous')).toMatchObject({ last_error: 'its sender died while it sent' });
+    await becomes(next, 'sent');
+    expect(await tries()).toBe(2);
+    expect(texts(platform)).toEqual(['cursed', 'next']);
+  });
+
+  it('is not recorded again and again by the same process where its judgement cannot be recorded either', async () => {
+    const platform = fakePlatform();
+    await refuse('deliveries', `new.status not in ('pending', 'sending') and new.data #>> '{data,text}' = 'cursed'`);
+    await start(platform);
+    const cursed = await leave({ text: 'cursed' });
+    await waitFor('every way to be tried', async () => (await tries()) === 3);
+    for (let number = 0; number < 5; number += 1) await becomes(await leave({ chat: `other ${number}` }), 'sent');
+    expect(await tries()).toBe(3);
+    expect(await rowOf(cursed)).toMatchObject({ status: 'sending' });
+    expect(texts(platform).filter((text) => text === 'cursed')).toHaveLength(1);
+  });
+});

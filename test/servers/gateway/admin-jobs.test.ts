@@ -116,11 +116,24 @@ describe('/admin/v1/jobs', () => {
 
   it('pauses a job until it is resumed', async () => {
     const paused = detail.parse((await call('POST', '/jobs/yearly/pause')).body);
-    expect(paused).toMatchObject({ paused: 'Manual', next_at: null });
+    expect(paused).toMatchObject({ state: 'Manual', paused: 'Manual', next_at: null });
     expect((await call('POST', '/jobs/yearly/pause')).status).toBe(200);
-    expect(detail.parse((await call('POST', '/jobs/yearly/resume')).body)).toMatchObject({ paused: null });
+    expect(detail.parse((await call('POST', '/jobs/yearly/resume')).body)).toMatchObject({
+      state: 'Scheduled',
+      paused: null,
+    });
     expect((await job('yearly')).next_at).not.toBeNull();
     expect((await call('POST', '/jobs/yearly/resume')).status).toBe(200);
+  });
+
+  it('refuses to resume a job that is not paused but suspended by its spec, and says so', async () => {
+    expect((await job('asleep')).state).toBe('Suspended');
+    const { status, body } = await call('POST', '/jobs/asleep/resume');
+    expect(status).toBe(409);
+    expect(body.error).toMatchObject({ code: 'job_suspended' });
+    expect(body.error?.message).toContain('spec.suspend');
+    await call('POST', '/jobs/asleep/pause');
+    expect(detail.parse((await call('POST', '/jobs/asleep/resume')).body)).toMatchObject({ state: 'Suspended' });
   });
 
   it('an admin key of some Agents sees their jobs alone', async () => {

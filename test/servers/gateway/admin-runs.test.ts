@@ -17,28 +17,28 @@ const detail = z.strictObject(adminRunDetailSchema.shape);
 let state: TestState;
 let mock: MockModel;
 let gateway: TestGateway;
+let serves: ReturnType<typeof servesWith>;
+const servesWith = ({ baseURL }: MockModel) => ({
+  agents: [
+    { name: 'clerk', default: true },
+    { name: 'slow', model: { provider: 'openai-compatible' as const, name: 'm', baseURL } },
+  ],
+  jobs: [
+    jobEntry('greet', { schedule: '@every 1s', runsHistoryLimit: 2 }),
+    jobEntry('crawl', { agent: 'slow', schedule: '@every 1s' }),
+  ],
+  texts: ['good morning'],
+  gatewayKeys: [
+    { name: 'root', key: 'root', role: 'admin' as const },
+    { name: 'clerks', key: 'clerks', role: 'admin' as const, agents: ['clerk'] },
+    { name: 'client', key: 'client' },
+  ],
+});
 beforeAll(async () => {
   state = await createState();
   mock = await startMockModel();
-  gateway = await startTestGateway({
-    databaseUrl: state.url,
-    serves: {
-      agents: [
-        { name: 'clerk', default: true },
-        { name: 'slow', model: { provider: 'openai-compatible', name: 'm', baseURL: mock.baseURL } },
-      ],
-      jobs: [
-        jobEntry('greet', { schedule: '@every 1s', runsHistoryLimit: 2 }),
-        jobEntry('crawl', { agent: 'slow', schedule: '@every 1s' }),
-      ],
-      texts: ['good morning'],
-      gatewayKeys: [
-        { name: 'root', key: 'root', role: 'admin' },
-        { name: 'clerks', key: 'clerks', role: 'admin', agents: ['clerk'] },
-        { name: 'client', key: 'client' },
-      ],
-    },
-  });
+  serves = servesWith(mock);
+  gateway = await startTestGateway({ databaseUrl: state.url, serves });
 });
 afterAll(async () => {
   await gateway.stop();
@@ -121,6 +121,22 @@ describe('/admin/v1/runs', () => {
     expect(completed.length).toBeGreaterThan(0);
     expect(completed.every(({ status }) => status === 'completed')).toBe(true);
     expect((await call('GET', '/admin/v1/runs?job=nobody')).body).toMatchObject({ data: [], has_more: false });
+  });
+
+  it('shows what a job ran as the Agent that it had to who may call that Agent, by the job’s name too', async () => {
+    const moved = jobEntry('moved', { schedule: '0 0 1 1 *' });
+    await gateway.serve({ ...serves, jobs: [...serves.jobs, moved] });
+    await waitFor('the job to run', async () => {
+      return (await call('POST', '/admin/v1/jobs/moved/run')).status === 202;
+    });
+    const before = await runWith('job=moved&status=completed');
+    await gateway.serve({ ...serves, jobs: [...serves.jobs, { ...moved, agent: 'slow' }] });
+    await waitFor('the other Agent to run it', async () => {
+      return (await call('POST', '/admin/v1/jobs/moved/run')).status === 202;
+    });
+    await runWith('job=moved&agent=slow');
+    expect((await list('job=moved', 'clerks')).data.map(({ id }) => id)).toEqual([before]);
+    expect((await list('job=moved')).data).toHaveLength(2);
   });
 
   it('reads a run of a CronJob with its prompt and what it gave', async () => {

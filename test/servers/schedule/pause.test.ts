@@ -113,6 +113,7 @@ describe('a CronJob that is paused by hand', () => {
     await state.moveClock(1.5 * 3_600);
     expect(await resumeJob(replica.database, table, job)).toBe('resumed');
     await condition('hourly', 'Suspended');
+    expect(await resumeJob(replica.database, table, job)).toBe('suspended');
     await idle();
     expect(await outcomes(state, 'hourly')).toEqual([]);
     expect(await state.rows('select next_start from cron_jobs')).toEqual([{ next_start: null }]);

@@ -99,6 +99,7 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
       'A job’s row is its CronJob’s uid, which no other has; its agent may change while a run of the one before ends.',
     at: [
       'gateway/delivery/read-deliveries.ts: select cron_jobs',
+      'gateway/runs/admin-runs.ts: select cron_jobs',
       ...['record_delivery', 'retry_delivery', 'discard_delivery', 'take_deliveries'].map(
         (name) => `gateway/db/migrations/0007_deliveries.sql ${name}: update cron_jobs`,
       ),

@@ -36,6 +36,20 @@ it('an account with a pace sends one at a time, each after the least time', () =
   expect(waitMs()).toBe(Number.POSITIVE_INFINITY);
 });
 
+it('an account with a pace keeps it when what a dead sender left is judged before, between and after its messages', () => {
+  const { began, room, pass } = pace();
+  const paced = { accountMs: 50, chatMs: 0 };
+  const judge = () => began(message('clerk/bot', 'left'), none)();
+  const left = began(message('clerk/bot', 'left'), none);
+  began(message('clerk/bot', 'first'), paced);
+  left();
+  judge();
+  expect(room().ofAccount.get('clerk/bot')).toBe(0);
+  pass(50);
+  judge();
+  expect(room().ofAccount.get('clerk/bot')).toBe(1);
+});
+
 it('a chat waits from the end of its message on', () => {
   const { began, room, waitMs, pass } = pace();
   const end = began(message('clerk/bot'), { accountMs: 0, chatMs: 1_000 });

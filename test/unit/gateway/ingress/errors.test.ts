@@ -35,6 +35,7 @@ const statuses: Readonly<Record<number, readonly ErrorCode[]>> = {
     'agent_replaced',
     'approval_not_pending',
     'job_not_started',
+    'job_suspended',
     'delivery_settled',
   ],
   502: ['run_unknown', 'model_failed'],
