@@ -11,12 +11,17 @@ export function asStateError(error: unknown): unknown {
   });
 }
 
+/** Query_canceled. */
+const cancelled = '57014';
+/** How pg says that there was no answer in time. */
+const noAnswer = 'Query read timeout';
+
 /** SQLSTATEs and socket errors after which the same statement may succeed later without any change. */
 const unavailableCodes = new Set([
   '57P01', // admin_shutdown
   '57P02', // crash_shutdown
   '57P03', // cannot_connect_now
-  '57014', // query_canceled, by statement_timeout
+  cancelled, // by statement_timeout
   '55P03', // lock_not_available
   '53300', // too_many_connections
   '53100', // disk_full
@@ -40,7 +45,7 @@ const unavailableMessages = [
   'Connection terminated',
   'timeout exceeded when trying to connect',
   'timeout expired',
-  'Query read timeout',
+  noAnswer,
   'Client has encountered a connection error',
   'Cannot use a pool after calling end',
   'Client was closed and is not queryable',
@@ -54,4 +59,11 @@ export function isUnavailable(error: unknown): boolean {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (unavailableCodes.has(code) || code.startsWith('08')) return true;
   return unavailableMessages.some((message) => error.message.startsWith(message));
+}
+
+/** Whether `error`, as asStateError gives it, says that a statement took longer than a statement may. */
+export function isOutOfTime(error: unknown): boolean {
+  const cause = error instanceof TalariaError ? error.cause : undefined;
+  if (!(cause instanceof Error)) return false;
+  return ('code' in cause && cause.code === cancelled) || cause.message.startsWith(noAnswer);
 }

@@ -4,9 +4,9 @@ import type { Table } from '../config/table.ts';
 import type { JobRun } from '../job-runs/job-run.ts';
 import { findAccount } from './account-access.ts';
 import type { DeliveryBody } from './delivery.ts';
-import { chatParts, logParts, type Parts, webhookParts } from './parts.ts';
+import { type Cut, chatParts, logParts, type Parts, webhookParts } from './parts.ts';
 import type { TargetId } from './signing-secrets.ts';
-import type { PlatformSenders } from './targets/platform.ts';
+import type { PlatformSender, PlatformSenders } from './targets/platform.ts';
 import { platformSenders } from './targets/platforms.ts';
 
 /** How a scheduled run ended, as its targets are told. */
@@ -39,7 +39,12 @@ export interface OutboxOptions {
   readonly now: number;
   /** How platforms cut and convert; default: those of this version. */
   readonly senders?: PlatformSenders;
+  /** How much text all rows of the run may have together, in UTF-16 units; each target may have the same share of it. */
+  readonly mostText?: number;
 }
+
+/** Small enough to be stored in one statement with the result itself. */
+const mostTextOfRun = 8 * 1024 * 1024;
 
 /** What a run sends: its text to `deliver`, or its error to `onFailure.deliver`; one row for each part. */
 export function outboxRows(run: JobRun, ending: RunEnding, options: OutboxOptions): OutboxRow[] {
@@ -58,10 +63,11 @@ export function outboxRows(run: JobRun, ending: RunEnding, options: OutboxOption
     },
   };
   const list = done ? 'deliver' : 'failure';
-  return (done ? job.deliver : job.onFailure.deliver).flatMap((target) => {
+  const targets = (done ? job.deliver : job.onFailure.deliver).map((target): Target => {
     const id: TargetId = `${list}/${target.name}`;
-    return rowsOf({ id, line: `${run.jobUid}/${id}`, ...target }, message, options);
+    return { id, line: `${run.jobUid}/${id}`, ...target };
   });
+  return rowsOfAll(targets, message, options);
 }
 
 /** What a request may ask its result to be delivered to. An account without a slash is the agent's own. */
@@ -82,11 +88,12 @@ export function requestOutboxRows(
 ): OutboxRow[] {
   const runId = toWire('run', run.id);
   const message: Message = { text, silent: false, about: { agent: run.agent, runId, outcome: 'completed' } };
-  return targets.flatMap((target, at) => {
+  const asked = targets.map((target, at): Target => {
     const id: TargetId = `deliver/${at}`;
     const common = { id, line: `${runId}/${id}`, expireAfterSeconds };
-    return rowsOf({ ...common, ...('log' in target ? target : withOwner(target, run.agent)) }, message, options);
+    return { ...common, ...('log' in target ? target : withOwner(target, run.agent)) };
   });
+  return rowsOfAll(asked, message, options);
 }
 
 /** As CronJobs have it by default. */
@@ -112,12 +119,33 @@ interface Target extends Partial<Omit<DeliverTarget, 'name'>> {
   readonly expireAfterSeconds: number;
 }
 
-function rowsOf(target: Target, message: Message, options: OutboxOptions): OutboxRow[] {
+function rowsOfAll(targets: readonly Target[], message: Message, options: OutboxOptions): OutboxRow[] {
+  const { mostText = mostTextOfRun } = options;
+  const cut = { whereWhole: `The run ${message.about.runId}`, most: Math.floor(mostText / targets.length) };
+  const partsFor = partsOnce(message.text, cut);
+  return targets.flatMap((target) => rowsOf(target, message, partsFor, options));
+}
+
+/** Cuts a text once for each form, however many targets take it. */
+function partsOnce(text: string, cut: Cut): (form: Form) => Parts {
+  const known = new Map<string, Parts>();
+  return ({ name, partsOf }) => {
+    const parts = known.get(name) ?? partsOf(text, cut);
+    known.set(name, parts);
+    return parts;
+  };
+}
+
+function rowsOf(
+  target: Target,
+  message: Message,
+  partsFor: (form: Form) => Parts,
+  options: OutboxOptions,
+): OutboxRow[] {
   const place = placeOf(target, options);
   const refused = message.silent ? ({ status: 'suppressed', last_error: silence } as const) : place.refused;
-  const whereWhole = `The run ${message.about.runId}`;
   // What is never sent is not cut for its target, only bounded.
-  const parts = refused === undefined ? place.partsOf(message.text, whereWhole) : logParts(message.text, whereWhole);
+  const parts = partsFor(refused === undefined ? place.form : logForm);
   const nothing = parts.length === 0 ? ({ status: 'suppressed', last_error: 'the result is empty' } as const) : refused;
   return (parts.length === 0 ? [''] : parts).map((text, at, all) => ({
     id: newId(),
@@ -139,17 +167,30 @@ function rowsOf(target: Target, message: Message, options: OutboxOptions): Outbo
 
 const silence = 'the result is only the silence marker';
 
+/** How a text is cut. Two of one name do the same. */
+interface Form {
+  readonly name: string;
+  readonly partsOf: (text: string, cut: Cut) => Parts;
+}
+
+const logForm: Form = { name: 'log', partsOf: logParts };
+const webhookForm: Form = { name: 'webhook', partsOf: webhookParts };
+
+function chatForm(platform: string, sender: PlatformSender): Form {
+  return { name: `chat:${platform}`, partsOf: (text, cut) => chatParts(sender, text, cut) };
+}
+
 /** How a target takes a text. */
 interface Place extends Pick<OutboxRow, 'kind' | 'destination' | 'line'> {
-  readonly partsOf: (text: string, whereWhole: string) => Parts;
+  readonly form: Form;
   /** Why nothing can be sent there. */
   readonly refused?: Pick<OutboxRow, 'status' | 'last_error'>;
 }
 
 function placeOf(target: Target, { table, senders = platformSenders }: OutboxOptions): Place {
   const { line, webhook } = target;
-  if (webhook !== undefined) return { kind: 'webhook', destination: webhook, line, partsOf: webhookParts };
-  if (target.log === true) return { kind: 'log', destination: {}, line, partsOf: logParts };
+  if (webhook !== undefined) return { kind: 'webhook', destination: webhook, line, form: webhookForm };
+  if (target.log === true) return { kind: 'log', destination: {}, line, form: logForm };
   const { account = '', chatId = '', threadId = '' } = target;
   const platform = findAccount(table, account)?.platform ?? '';
   const sender = Object.hasOwn(senders, platform) ? senders[platform] : undefined;
@@ -158,12 +199,12 @@ function placeOf(target: Target, { table, senders = platformSenders }: OutboxOpt
     destination: { account, platform, chatId, threadId },
     line: chatLine(account, chatId),
   } as const;
-  if (sender !== undefined) return { ...place, partsOf: (text, whereWhole) => chatParts(sender, text, whereWhole) };
+  if (sender !== undefined) return { ...place, form: chatForm(platform, sender) };
   const why =
     platform === ''
       ? `AccountNotFound: there is no account "${account}"`
       : `this version does not write to ${platform}; use a webhook or the log`;
-  return { ...place, partsOf: logParts, refused: { status: 'dead', last_error: why } };
+  return { ...place, form: logForm, refused: { status: 'dead', last_error: why } };
 }
 
 /** All that goes to one chat keeps its order, whatever run and thread it is of. */

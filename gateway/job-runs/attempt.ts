@@ -11,8 +11,16 @@ import type { Database } from '../db/pool.ts';
 import { outboxRows } from '../delivery/outbox.ts';
 import type { Limits } from '../limits/limits.ts';
 import { countTokens, type Permit } from '../limits/permit.ts';
+import {
+  boundItems,
+  boundText,
+  type ResultBounds,
+  sizeOfItems,
+  smallResult,
+  wholeResult,
+} from '../runs/kept-result.ts';
 import { RunStopped } from '../runs/request-stop.ts';
-import { finalText, toItems } from '../sessions/items.ts';
+import { finalText, type Item, toItems } from '../sessions/items.ts';
 import type { RecordEffects } from '../worker/record-effects.ts';
 import type { FinishRun, JobRunEnding } from './finish-run.ts';
 import { contextJobs, promptWithContext } from './job-context.ts';
@@ -39,13 +47,19 @@ export interface ExecuteOptions {
 
 /** What came of one attempt of a run. */
 export type AttemptResult =
-  | { readonly kind: 'ended'; readonly ending: JobRunEnding }
+  | ({ readonly kind: 'ended' } & Ending)
   /** `effects`: a model may have been called. `ending`: how the run ends when it is not attempted again. */
-  | { readonly kind: 'failed'; readonly failure: RunFailure; readonly effects: boolean; readonly ending: JobRunEnding }
+  | ({ readonly kind: 'failed'; readonly failure: RunFailure; readonly effects: boolean } & Ending)
   /** Another run holds the named session, or the agent runs as much as it may. */
   | { readonly kind: 'busy' }
   /** The worker may not go on; nothing may be written. */
   | { readonly kind: 'abandoned' };
+
+interface Ending {
+  readonly ending: JobRunEnding;
+  /** The same cut to little text, for a database that cannot store it all in time. Absent: it is little already. */
+  readonly cut?: () => JobRunEnding;
+}
 
 /** One attempt: preflight, session, the turn under the job's own Agent within `timeoutSeconds`. Throws nothing. */
 export async function attemptRun(options: ExecuteOptions, run: JobRun, signal: AbortSignal): Promise<AttemptResult> {
@@ -148,33 +162,50 @@ async function permittedTurn(
       onEffect();
     },
   });
-  if (finalText(result.output).trim() === '') return emptyResult(options, run, prompt, result);
-  return { kind: 'ended', ending: completedEnding(options, run, prompt, result) };
+  const turn = { result, items: [...toItems(prompt), ...result.output] };
+  if (finalText(result.output).trim() !== '') {
+    return { kind: 'ended', ...bounded(turn, (bounds) => completedEnding(options, run, turn, bounds)) };
+  }
+  // An agent that has nothing to say says its silence marker; nothing at all is a fault, which people are told of.
+  const failure = new RunFailure('empty_result', 'the agent answered with no text; nothing was delivered');
+  const endings = bounded(turn, (bounds) => emptyEnding(options, run, turn, failure, bounds));
+  return { kind: 'failed', failure, effects: true, ...endings };
 }
 
-/** An agent that has nothing to say says its silence marker; nothing at all is a fault, which people are told of. */
-function emptyResult(options: ExecuteOptions, run: JobRun, prompt: ChatMessage, result: TurnResult): AttemptResult {
-  const failure = new RunFailure('empty_result', 'the agent answered with no text; nothing was delivered');
-  const { output, usage, model } = result;
-  const turn = { items: [...toItems(prompt), ...output], usage, model };
-  return { kind: 'failed', failure, effects: true, ending: { ...failedEnding(options, run, failure), turn } };
+interface EndedTurn {
+  readonly result: TurnResult;
+  readonly items: readonly Item[];
+}
+
+function bounded({ items }: EndedTurn, ending: (bounds: ResultBounds) => JobRunEnding): Ending {
+  const isLarge = sizeOfItems(items) > smallResult.items;
+  return { ending: ending(wholeResult), ...(isLarge ? { cut: () => ending(smallResult) } : {}) };
+}
+
+function emptyEnding(
+  options: ExecuteOptions,
+  run: JobRun,
+  { result: { usage, model }, items }: EndedTurn,
+  failure: RunFailure,
+  bounds: ResultBounds,
+): JobRunEnding {
+  return { ...failedEnding(options, run, failure), turn: { items: boundItems(items, bounds.items), usage, model } };
 }
 
 function completedEnding(
   { table, clock }: ExecuteOptions,
   run: JobRun,
-  prompt: ChatMessage,
-  result: TurnResult,
+  { result: { output, usage, model }, items }: EndedTurn,
+  bounds: ResultBounds,
 ): JobRunEnding {
-  const { output, usage, model } = result;
-  const text = finalText(output);
+  const text = boundText(finalText(output), bounds.text);
   return {
     status: 'completed',
     text,
     usage,
     model,
-    items: [...toItems(prompt), ...output],
-    outbox: outboxRows(run, { outcome: 'completed', text }, { table, now: clock.now() }),
+    items: boundItems(items, bounds.items),
+    outbox: outboxRows(run, { outcome: 'completed', text }, { table, now: clock.now(), mostText: bounds.outbox }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { untilStored } from '../../core/lib/until-stored.ts';
+import { isOutOfTime } from '../db/unavailable.ts';
 import { queueAgain } from '../worker/queue-again.ts';
 import { type AttemptResult, attemptRun, type ExecuteOptions } from './attempt.ts';
 import type { JobRun } from './job-run.ts';
@@ -19,12 +20,41 @@ export async function executeJobRun(
   try {
     const result = await attemptRun(options, run, signal);
     if (result.kind === 'failed') log.warn({ ...about, err: result.failure }, 'a scheduled run failed');
-    const stored = await untilStored(() => store(options, run, result), gaveUp);
+    const stored = await storeWhateverItTakes(options, run, result, gaveUp);
     if (hasOutbox(result)) options.onOutbox();
     if (stored === 'lost') log.warn(about, 'a run ended after it was taken from this worker; nothing of it is sent');
   } catch (error) {
     log.error({ ...about, err: error }, 'what came of a scheduled run could not be stored');
   }
+}
+
+/** A result that the database could not store in time this often is cut: a slot that never ends holds up all later ones. */
+const mostTimeouts = 3;
+
+async function storeWhateverItTakes(
+  options: ExecuteOptions,
+  run: JobRun,
+  whole: AttemptResult,
+  gaveUp: AbortSignal,
+): Promise<string> {
+  let result = whole;
+  let timeouts = 0;
+  return await untilStored(async () => {
+    try {
+      return await store(options, run, result);
+    } catch (error) {
+      if (isOutOfTime(error)) timeouts += 1;
+      if (timeouts >= mostTimeouts && 'cut' in result && result.cut !== undefined) {
+        options.log.warn(
+          { run: run.id, agent: run.agent, err: error },
+          'the result of a run is cut: storing it takes too long',
+        );
+        const { cut, ...rest } = result;
+        result = { ...rest, ending: cut() };
+      }
+      throw error;
+    }
+  }, gaveUp);
 }
 
 function hasOutbox(result: AttemptResult): boolean {

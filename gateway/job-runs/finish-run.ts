@@ -47,7 +47,7 @@ export function createRunFinisher(database: Database): FinishRun {
     work: (ended: readonly Ended[]) => finishAll(database, ended),
     maxItems: 32,
     maxSize: 1024 * 1024,
-    sizeOf: ({ ending }) => (ending.status === 'completed' ? ending.text.length : 0),
+    sizeOf,
     concurrency: 2,
     // The failures of a job are counted once for each run, which takes a statement for each.
     keyOf: ({ run }) => run.jobUid,
@@ -60,6 +60,13 @@ export function createRunFinisher(database: Database): FinishRun {
     }
     return status;
   };
+}
+
+/** About how much text it stores: a large one goes alone. */
+function sizeOf({ ending }: Ended): number {
+  if (ending.status === 'cancelled') return 0;
+  const text = ending.status === 'completed' ? 2 * ending.text.length : 0;
+  return ending.outbox.reduce((sum, { data }) => sum + data.data.text.length, text);
 }
 
 /** Tried again for a second, then left to the caller, as when the database cannot be used. */
@@ -110,6 +117,7 @@ function toRow({ run, ending }: Ended) {
     outbox: ending.status === 'cancelled' ? [] : storable(ending.outbox),
     after_consecutive: onFailure.afterConsecutive,
     suspend_after: onFailure.suspendAfter ?? null,
+    generation: run.input.job.generation,
     isolated: session.type === 'Isolated',
   };
 }
@@ -117,18 +125,19 @@ function toRow({ run, ending }: Ended) {
 const keepLateResult = `update runs set output_text = $2 where id = $1 and status = 'unknown' and output_text is null`;
 
 /**
- * `suspendAfter` failures in a row pause the job; without a bound the comparison is null. `next_start` stays: the ticker may
- * have to look for a run that was asked for, and finds the pause when it does.
+ * `suspendAfter` failures in a row pause the job; without a bound the comparison is null. A failure under an older spec
+ * says nothing of the one in force. `next_start` stays: the ticker may have to look for a run that was asked for, and finds
+ * the pause when it does.
  */
-const pausesNow = `coalesce(e.status = 'failed' and j.gone_at is null and j.paused_reason is null
-  and j.consecutive_failures + 1 - j.failures_forgiven >= e.suspend_after, false)`;
+const pausesNow = `coalesce(e.status = 'failed' and e.generation >= j.generation and j.gone_at is null
+  and j.paused_reason is null and j.consecutive_failures + 1 - j.failures_forgiven >= e.suspend_after, false)`;
 
 /** Never waits for a row: one that is locked holds up no other run of the batch, and no two transactions wait in a ring. */
 const finishStatement = `
   with input as (
     select * from jsonb_to_recordset($1) as i(id uuid, worker uuid, attempt integer, status text, text text, usage jsonb,
       model text, error_code text, error_message text, items jsonb, outbox jsonb, after_consecutive integer,
-      suspend_after integer, isolated boolean)
+      suspend_after integer, generation bigint, isolated boolean)
   ),
   open as (
     select r.id, r.job_uid from runs r join input i on i.id = r.id
@@ -152,14 +161,15 @@ const finishStatement = `
     from held join input i using (id)
     where r.id = held.id
     returning r.id, r.job_uid, r.occurrence, r.status, r.session_id, r.agent, r.agent_uid, r.slot,
-      i.outbox, i.after_consecutive, i.suspend_after, i.isolated,
+      i.outbox, i.after_consecutive, i.suspend_after, i.generation, i.isolated,
       case r.status when 'cancelled' then '[]' else i.items end as items
   ),
   job as (
     update cron_jobs j
     set consecutive_failures = case e.status when 'completed' then 0 when 'failed' then j.consecutive_failures + 1
           else j.consecutive_failures end,
-        failures_forgiven = case when e.status = 'completed' then 0 else j.failures_forgiven end,
+        failures_forgiven = case when e.status = 'completed' then 0
+          else j.failures_forgiven + (e.status = 'failed' and e.generation < j.generation)::integer end,
         failed_count = j.failed_count + (e.status = 'failed')::integer,
         last_succeeded = case when e.status = 'completed' then greatest(j.last_succeeded, e.slot)
           else j.last_succeeded end,

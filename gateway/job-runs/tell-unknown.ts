@@ -1,6 +1,8 @@
 import type { Clock } from '../../core/lib/clock.ts';
+import type { Logger } from '../../core/lib/log.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
+import { isUnavailable } from '../db/unavailable.ts';
 import { outboxRows } from '../delivery/outbox.ts';
 import { storable } from '../sessions/storable.ts';
 import type { JobRun, JobRunInput } from './job-run.ts';
@@ -8,17 +10,51 @@ import type { JobRun, JobRunInput } from './job-run.ts';
 /** How many runs one transaction tells of. */
 const batchSize = 50;
 
+export interface TellUnknownOptions {
+  readonly database: Database;
+  /** Which account is of which platform. */
+  readonly table: Table;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
 /**
  * Puts into the outbox what people are to be told of runs that became `unknown`: whoever settled them knows no targets. As
- * for other failures, from `onFailure.afterConsecutive` on, once each, also when many replicas do it at once. Gives how many
- * runs it saw to.
+ * for other failures, from `onFailure.afterConsecutive` on, once each, also when many replicas do it at once. One of which
+ * nothing can be told holds up no other. Gives how many runs it saw to.
  */
-export async function tellUnknownRuns(database: Database, table: Table, clock: Clock): Promise<number> {
+export async function tellUnknownRuns(options: TellUnknownOptions): Promise<number> {
+  try {
+    return await tell(options);
+  } catch (error) {
+    if (isUnavailable(error)) throw error;
+  }
+  const { rows } = await options.database.query<{ id: string; agent: string }>(untoldStatement, [batchSize]);
+  for (const row of rows) await tellAlone(options, row);
+  return rows.length;
+}
+
+/** A run of which nothing can be told is forgotten, but for the log. */
+async function tellAlone(
+  options: TellUnknownOptions,
+  { id, agent }: { readonly id: string; readonly agent: string },
+): Promise<void> {
+  try {
+    await tell(options, [id]);
+  } catch (error) {
+    if (isUnavailable(error)) throw error;
+    options.log.error({ run: id, agent, err: error }, 'nobody can be told of a run whose outcome is unknown');
+    await options.database.query(forgetStatement, [id, agent]);
+  }
+}
+
+/** Those of `ids`, or the first of all. */
+async function tell({ database, table, clock }: TellUnknownOptions, ids?: readonly string[]): Promise<number> {
   return await database.transaction(async (client) => {
-    const { rows } = await client.query<UntoldRow>(takeStatement, [batchSize]);
+    const { rows } = await client.query<UntoldRow>(takeStatement, [batchSize, ids ?? null]);
     if (rows.length === 0) return 0;
     const outbox = rows
-      .filter(({ input, failures }) => failures >= input.job.onFailure.afterConsecutive)
+      .filter(({ input, failures, gone }) => !gone && failures >= input.job.onFailure.afterConsecutive)
       .flatMap((row) => deliveriesOf(row, table, clock.now()));
     await client.query(storeStatement, [rows.map(({ id }) => id), JSON.stringify(storable(outbox))]);
     return rows.length;
@@ -35,7 +71,10 @@ interface UntoldRow {
   readonly error_code: string;
   readonly error_message: string;
   readonly input: JobRunInput;
+  /** In a row when it became unknown, this one included: what came of the job since then changes nothing. */
   readonly failures: number;
+  /** Nobody waits to hear of a CronJob that was deleted. */
+  readonly gone: boolean;
 }
 
 function deliveriesOf(row: UntoldRow, table: Table, now: number): object[] {
@@ -48,15 +87,20 @@ function deliveriesOf(row: UntoldRow, table: Table, now: number): object[] {
   return outboxRows(run, ending, { table, now }).map((delivery) => ({ ...delivery, run_id: id }));
 }
 
-/** Nobody waits to hear of a CronJob that was deleted. */
 const takeStatement = `
   select r.id, r.agent, r.agent_uid, r.job_uid, r.slot, r.attempt, r.error_code, r.error_message, r.input,
-    coalesce((select j.consecutive_failures from cron_jobs j where j.uid = r.job_uid and j.gone_at is null), 0) as failures
-  from runs r where r.failure_untold order by r.id limit $1 for update of r skip locked`;
+    r.untold_failures as failures,
+    not exists (select from cron_jobs j where j.uid = r.job_uid and j.gone_at is null) as gone
+  from runs r where r.untold_failures is not null and ($2::uuid[] is null or r.id = any($2))
+  order by r.id limit $1 for update of r skip locked`;
+
+const untoldStatement = 'select id, agent from runs where untold_failures is not null order by id limit $1';
+
+const forgetStatement = 'update runs set untold_failures = null where id = $1 and agent = $2';
 
 const storeStatement = `
   with told as (
-    update runs set failure_untold = false where id = any($1) returning id, agent, agent_uid, job_uid
+    update runs set untold_failures = null where id = any($1) returning id, agent, agent_uid, job_uid
   )
   insert into deliveries (id, run_id, agent, agent_uid, job_uid, target, part, parts, line, kind, destination, data,
     status, last_error, expires_at)

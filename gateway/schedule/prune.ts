@@ -8,9 +8,9 @@ const rowsAtOnce = 5_000;
 
 /**
  * Deletes one batch of what is no longer kept: ended runs beyond the job's `runsHistoryLimit` with the sessions that were
- * theirs alone, and after 30 days decided slots, gaps, deliveries that are done, and jobs that are gone with all that was
- * theirs. A slot is never started again for that: its job is decided beyond it. A value of `talaria.dev/run-at` is
- * remembered as long as its job. True when there may be more.
+ * theirs alone, but none that people are still to be told of, and after 30 days decided slots, gaps, deliveries that are
+ * done, and jobs that are gone with all that was theirs. A slot is never started again for that: its job is decided beyond
+ * it. A value of `talaria.dev/run-at` is remembered as long as its job. True when there may be more.
  */
 export async function pruneOnce(database: Database): Promise<boolean> {
   const runs = await database.query<{ jobs: number }>(runsStatement, [jobsAtOnce, rowsAtOnce]);
@@ -25,10 +25,10 @@ const runsStatement = `
   surplus as (
     select r.id, r.session_id
     from jobs cross join lateral (
-      select id, session_id, status from runs where job_uid = jobs.uid order by created_at desc, id desc
+      select id, session_id, status, untold_failures from runs where job_uid = jobs.uid order by created_at desc, id desc
       offset jobs.history_limit limit $2
     ) r
-    where r.status in ${endedStatuses}
+    where r.status in ${endedStatuses} and r.untold_failures is null
   ),
   runs_gone as (delete from runs where id in (select id from surplus)),
   sessions_gone as (

@@ -70,7 +70,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       await quietly(log, async () => {
         while (options.mayWork() && !stopping.signal.aborted) {
           const table = options.table();
-          if (table === undefined || (await tellUnknownRuns(database, table, clock)) === 0) return;
+          if (table === undefined || (await tellUnknownRuns({ database, table, clock, log })) === 0) return;
         }
       });
     }

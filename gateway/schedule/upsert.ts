@@ -196,7 +196,8 @@ const upsertStatement = `
     set name = k.name, agent = k.agent, generation = k.generation, sequence = k.sequence, entry_hash = k.entry_hash,
         schedule = k.schedule, anchor = k.anchor, decided_to = k.decided_to, next_start = k.next_start,
         next_slot = k.next_slot, suspended = k.suspended, paused_reason = k.paused_reason, on_delete = k.on_delete,
-        failures_forgiven = case when j.paused_reason is not null and k.paused_reason is null then j.consecutive_failures
+        -- A new spec lifts a pause after failures, and begins to count anew.
+        failures_forgiven = case when k.generation > j.generation then j.consecutive_failures
           else j.failures_forgiven end,
         history_limit = k.history_limit, run_at_seen = k.run_at_seen, gone_at = null, status_version = j.status_version + 1, status_urgent = true
     from jsonb_to_recordset($2) as k${rowShape}

@@ -4,6 +4,7 @@ import type { Usage } from '../agent/models/port.ts';
 import type { TurnResult } from '../agent/turn.ts';
 import type { Table } from '../config/table.ts';
 import { type OutboxRow, type RequestedTarget, requestOutboxRows } from '../delivery/outbox.ts';
+import { boundItems, wholeResult } from '../runs/kept-result.ts';
 import { RunStopped } from '../runs/request-stop.ts';
 import { finalText, type Item } from '../sessions/items.ts';
 import type { Progress } from './progress.ts';
@@ -30,7 +31,10 @@ export type TurnOutcome =
       readonly output?: readonly Item[];
     };
 
-/** The outcome of a turn that gave this result at `now` (Unix milliseconds), with what its run sends. */
+/**
+ * The outcome of a turn that gave this result at `now` (Unix milliseconds), with what its run sends. What is longer than
+ * the database is sure to store in time is cut in what is kept, with a note; its client has it whole.
+ */
 export function completedOutcome(
   run: { readonly id: string; readonly agent: string },
   { deliver = [], table }: { readonly deliver?: readonly RequestedTarget[] | undefined; readonly table: Table },
@@ -38,7 +42,7 @@ export function completedOutcome(
   now: number,
 ): Extract<TurnOutcome, { status: 'completed' }> {
   const outbox = deliver.length === 0 ? [] : requestOutboxRows(run, deliver, finalText(result.output), { table, now });
-  return { status: 'completed', ...result, outbox };
+  return { status: 'completed', ...result, output: boundItems(result.output, wholeResult.items), outbox };
 }
 
 /**

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { TalariaError } from '../../../core/lib/errors.ts';
 import type { JobEntry } from '../../../core/snapshot/schema.ts';
+import type { RunTurn } from '../../../gateway/agent/turn.ts';
 import type { Table } from '../../../gateway/config/table.ts';
 import { pauseJob, resumeJob } from '../../../gateway/schedule/pause.ts';
 import { runJobNow } from '../../../gateway/schedule/run-now.ts';
@@ -8,7 +10,7 @@ import { agentEntry, jobEntry, tableOf } from './entries.ts';
 import { outcomes, runsOf, runsWith, seen } from './observe.ts';
 import { type Replica, type ReplicaOptions, startReplica } from './replica.ts';
 import { createState, type TestState } from './state.ts';
-import { answerTurns, failTurns, holdTurns } from './turns.ts';
+import { answer, answerTurns, failTurns, holdTurns } from './turns.ts';
 
 let state: TestState;
 let replica: Replica;
@@ -156,6 +158,51 @@ describe('a CronJob that its failures paused', () => {
       return rows.length > 0;
     });
     expect(await runsOf(state, 'failing')).toHaveLength(4);
+  });
+});
+
+describe('a CronJob that is mended', () => {
+  it('is not paused by failures under its older spec, those that end later included', async () => {
+    const gates = Array.from({ length: 5 }, () => Promise.withResolvers<never>());
+    let begun = 0;
+    const runTurn: RunTurn = async ({ onEffect }) => {
+      await onEffect?.();
+      begun += 1;
+      return await (gates[begun - 1]?.promise ?? answer('done'));
+    };
+    const failAll = (...runs: number[]) => {
+      for (const run of runs) gates[run]?.reject(new TalariaError('model_failed', 'the model server answered 500'));
+    };
+    const failures = (count: number) =>
+      waitFor(`${count} failures`, async () => {
+        const rows = await state.rows<{ paused: string | null }>(
+          'select paused_reason as paused from cron_jobs where consecutive_failures = $1',
+          [count],
+        );
+        return rows[0];
+      });
+    const onFailure = { deliver: [], afterConsecutive: 1, suspendAfter: 2 };
+    const old = hourly({ concurrencyPolicy: 'Allow', onFailure });
+    await start(old, { runTurn });
+    for (let run = 1; run <= 3; run += 1) {
+      await runJobNow(replica.database, table, old);
+      await waitFor('the turn to begin', () => begun === run);
+    }
+    failAll(0);
+    await failures(1);
+    const mended = { ...old, generation: 2 };
+    await swap(2, mended);
+    failAll(1, 2);
+    expect(await failures(3)).toEqual({ paused: null });
+
+    await runJobNow(replica.database, table, mended);
+    await waitFor('the turn to begin', () => begun === 4);
+    failAll(3);
+    expect(await failures(4)).toEqual({ paused: null });
+    await runJobNow(replica.database, table, mended);
+    await waitFor('the turn to begin', () => begun === 5);
+    failAll(4);
+    expect(await failures(5)).toEqual({ paused: 'Failures' });
   });
 });
 

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { AgentEntry, DeliverTarget, JobEntry } from '../../../../core/snapshot/schema.ts';
 import { buildTable } from '../../../../gateway/config/table.ts';
-import { outboxRows, type RunEnding, requestOutboxRows } from '../../../../gateway/delivery/outbox.ts';
+import {
+  type OutboxOptions,
+  outboxRows,
+  type RunEnding,
+  requestOutboxRows,
+} from '../../../../gateway/delivery/outbox.ts';
 import type { JobRun } from '../../../../gateway/job-runs/job-run.ts';
 import { agentEntry, jobEntry } from '../../../servers/schedule/entries.ts';
 
@@ -35,7 +40,7 @@ const target = (name: string, change: Partial<DeliverTarget>): DeliverTarget => 
 });
 const chat = target('chat', { account: 'clerk/bot', chatId: 'C1', threadId: 'T1' });
 
-function rows(change: Partial<JobEntry>, ending: RunEnding) {
+function rows(change: Partial<JobEntry>, ending: RunEnding, given: OutboxOptions = options) {
   const run: JobRun = {
     id: '0192f0c1-a2b3-7c4d-8e9f-0a1b2c3d4e5f',
     agent: 'clerk',
@@ -48,7 +53,7 @@ function rows(change: Partial<JobEntry>, ending: RunEnding) {
     backlog: false,
     input: { prompt: '', job: jobEntry('report', change) },
   };
-  return outboxRows(run, ending, options);
+  return outboxRows(run, ending, given);
 }
 
 const completed = (text: string): RunEnding => ({ outcome: 'completed', text });
@@ -109,6 +114,30 @@ describe('what a scheduled run leaves in the outbox', () => {
         data: { data: { outcome: 'failed', text: 'CronJob report failed: model_failed: it answered 500' } },
       },
     ]);
+  });
+
+  it('is converted once for each platform, however many chats it goes to', () => {
+    let converted = 0;
+    const counting = {
+      ...fake,
+      render: (text: string) => {
+        converted += 1;
+        return [`${text} ${converted}`];
+      },
+    };
+    const deliver = Array.from({ length: 16 }, (_, index) => ({ ...chat, name: `chat-${index}`, chatId: `C${index}` }));
+    const left = rows({ deliver }, completed('x'), { ...options, senders: { fake: counting } });
+    expect(left.map(({ data }) => data.data.text)).toEqual(Array.from({ length: 16 }, () => 'x 1'));
+  });
+
+  it('of many targets is 8 Mi characters at most, all together', () => {
+    const hook = (index: number) => target(`hook-${index}`, { webhook: { url: 'https://example.com', secrets: [] } });
+    const length = (targets: number) =>
+      rows({ deliver: Array.from({ length: targets }, (_, index) => hook(index)) }, completed('x'.repeat(5_000_000)))
+        .map(({ data }) => data.data.text.length)
+        .reduce((sum, part) => sum + part, 0);
+    expect(length(1)).toBe(5_000_000);
+    expect(length(16)).toBeLessThan(8 * 1024 * 1024);
   });
 
   it('of 5 MB is 20 messages of a chat at most, and none is larger than a part', () => {

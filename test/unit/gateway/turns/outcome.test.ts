@@ -36,6 +36,13 @@ it('a completed turn for which nothing was asked sends nothing', () => {
   expect(completedOutcome(run, { table }, result, 0).outbox).toEqual([]);
 });
 
+it('what a turn said is kept up to 8 Mi characters, and says where it was cut', () => {
+  const long = assistantMessage('x'.repeat(20 * 1024 * 1024));
+  const kept = completedOutcome(run, { table }, { ...result, output: [long] }, 0).output;
+  expect(JSON.stringify(kept).length).toBeLessThan(9 * 1024 * 1024);
+  expect(JSON.stringify(kept)).toContain('it is cut here');
+});
+
 it('a turn that was asked to stop keeps what it had said, and says why', () => {
   const progress = createProgress(undefined);
   progress.onEvent({ type: 'text', id: 'msg_1', text: 'half an ans' });
