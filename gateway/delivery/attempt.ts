@@ -1,5 +1,4 @@
 import type { Dispatcher } from 'undici';
-import type { Clock } from '../../core/lib/clock.ts';
 import { toWire } from '../../core/lib/id.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import type { Table } from '../config/table.ts';
@@ -21,7 +20,8 @@ export interface AttemptContext {
   readonly dispatcher: Dispatcher;
   /** Stores, before the first message under an idempotency key, what the key is good with. False: not ours any more. */
   readonly recordScope: (scope: string) => Promise<boolean>;
-  readonly clock: Clock;
+  /** Unix milliseconds by the clock that all replicas share: receivers refuse a signature of another time. */
+  readonly now: () => number;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -49,7 +49,7 @@ export async function attemptDelivery(context: AttemptContext, delivery: TakenDe
 }
 
 async function attemptWebhook(
-  { table, dispatcher, clock, signal }: AttemptContext,
+  { table, dispatcher, now, signal }: AttemptContext,
   { id, jobUid, target, body }: TakenDelivery,
   webhook: Webhook,
 ): Promise<SendResult> {
@@ -60,7 +60,7 @@ async function attemptWebhook(
     id: toWire('dlv', id),
     body: JSON.stringify(body),
     secrets,
-    now: clock.now(),
+    now: now(),
     answerWithinMs,
     signal,
   });
@@ -81,14 +81,14 @@ async function attemptChat(
   if (sender === undefined) return judge(notSent(`the account is of ${access.entry.platform} now`, true), facts);
   if (sender.sameIdForMs > 0 && delivery.keyScope === '' && !(await context.recordScope(access.scope)))
     return undefined;
-  const { dispatcher, signal, clock } = context;
+  const { dispatcher, signal, now } = context;
   const message = {
     id: toWire('dlv', delivery.id),
     chatId: chat.chatId,
     threadId: chat.threadId,
     text: delivery.body.data.text,
   };
-  const call = { dispatcher, signal, now: clock.now(), answerWithinMs };
+  const call = { dispatcher, signal, now: now(), answerWithinMs };
   const result = await sender.send(access.account, message, call).catch((error: unknown) => {
     context.log.error({ err: error, delivery: delivery.id }, 'the sender of a platform failed');
     return senderFailed;

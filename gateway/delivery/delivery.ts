@@ -10,7 +10,7 @@ export type Destination =
 export interface ChatDestination {
   /** `<agent>/<name>` */
   readonly account: string;
-  /** For which the text was converted and cut; '' when the account was not known, and nothing was done to the text. */
+  /** For which the text was converted and cut; '' when the account was not known: then it is done before the first attempt. */
   readonly platform: string;
   readonly chatId: string;
   /** '' for none. */
@@ -43,6 +43,8 @@ export interface TakenDelivery {
   readonly jobUid: string;
   readonly target: TargetId;
   readonly line: string;
+  /** The scheme, host and port of a webhook, 'log' for the log; '' for a message through an account. */
+  readonly origin: string;
   readonly destination: Destination;
   readonly body: DeliveryBody;
   readonly worker: string;
@@ -51,6 +53,8 @@ export interface TakenDelivery {
   readonly counted: number;
   /** How long ago its first attempt began, when it was taken. */
   readonly sinceFirstMs: number;
+  /** When it was taken, by the clock of the database; Unix milliseconds. */
+  readonly takenAt: number;
   /** What its idempotency key is good with; '' before that was recorded. */
   readonly keyScope: string;
   /** An earlier attempt may have arrived; `lastError` says why. */

@@ -49,18 +49,18 @@ export function judge(result: SendResult, facts: AttemptFacts, random: () => num
       ? givenUp(error, unsure)
       : { status: 'pending', error, delayMs: backoff, unsure };
   }
-  const asked = result.retryAfterMs;
+  const asked = Math.min(result.retryAfterMs ?? 0, longestPauseMs);
   if (facts.throughAccount && result.accountBroken === true) {
     return { status: 'pending', error, delayMs: 0, unsure, account: 'broken' };
   }
   if (result.final || facts.counted >= maxAttempts) return givenUp(error, facts.unsure);
-  if (facts.throughAccount && asked !== undefined && asked > 0) {
-    return { status: 'pending', error, delayMs: 0, unsure, account: { pauseMs: Math.min(asked, longestPauseMs) } };
+  if (facts.throughAccount && result.accountWaits === true && asked > 0) {
+    return { status: 'pending', error, delayMs: 0, unsure, account: { pauseMs: asked } };
   }
-  return { status: 'pending', error, delayMs: Math.max(asked ?? 0, backoff), unsure };
+  return { status: 'pending', error, delayMs: Math.max(asked, backoff), unsure };
 }
 
-/** A platform that asks for more is asked again after this. */
+/** A target that asks for more is asked again after this. */
 const longestPauseMs = 3_600_000;
 
 function givenUp(error: string, unsure: boolean): Verdict {

@@ -28,6 +28,8 @@ export interface OutboxRow {
   readonly status: 'pending' | 'suppressed' | 'dead';
   /** Why it is not to be sent; '' for one that is. */
   readonly last_error: string;
+  /** Of the snapshot by which it was made; a sender with an older one does not take it. */
+  readonly sequence: number;
   readonly expire_after_seconds: number;
 }
 
@@ -161,6 +163,7 @@ function rowsOf(
       data: { ...message.about, text, part: at + 1, parts: all.length },
     },
     ...(nothing ?? { status: 'pending', last_error: '' }),
+    sequence: options.table.sequence,
     expire_after_seconds: target.expireAfterSeconds,
   }));
 }

@@ -7,12 +7,22 @@ export interface Pace {
     readonly direct: number;
     readonly throughAccounts: number;
     readonly ofAccount: ReadonlyMap<string, number>;
+    readonly ofOrigin: ReadonlyMap<string, number>;
+    readonly ofNewOrigin: number;
     readonly busyLines: readonly string[];
   };
-  /** Notes that a message goes out; gives a function that notes its end. `account` is '' for webhooks and the log. */
-  readonly began: (message: { readonly account: string; readonly line: string }, least: LeastTimes) => () => void;
+  /** Notes that a message goes out; gives a function that notes its end. */
+  readonly began: (message: Outgoing, least: LeastTimes) => () => void;
   /** How long until more may be taken, if only time is waited for; Infinity otherwise. */
   readonly waitMs: () => number;
+}
+
+export interface Outgoing {
+  /** '' for webhooks and the log. */
+  readonly account: string;
+  /** Of a webhook, 'log' for the log; '' through an account. */
+  readonly origin: string;
+  readonly line: string;
 }
 
 /** Least time between two messages of one account, and of one chat. */
@@ -21,9 +31,10 @@ export interface LeastTimes {
   readonly chatMs: number;
 }
 
-/** So that one account that hangs leaves room for others. */
+/** So that an account or a receiver that hangs leaves room for others. */
 const mostOfAccount = 4;
-const most = { direct: 128, throughAccounts: 128 };
+const mostOfOrigin = 16;
+const most = { direct: 256, throughAccounts: 128 };
 
 interface AccountPace {
   /** The platform counts from each, so that one goes at a time. */
@@ -36,11 +47,39 @@ interface AccountPace {
 export function createPace(clock: Pick<Clock, 'monotonic'>): Pace {
   const underWay = { direct: 0, throughAccounts: 0 };
   const accounts = new Map<string, AccountPace>();
+  const origins = new Map<string, number>();
   const lines = new Map<string, number>();
 
   const forgetPast = (now: number) => {
     for (const [line, until] of lines) if (until <= now) lines.delete(line);
     for (const [account, pace] of accounts) if (pace.underWay === 0 && pace.nextAt <= now) accounts.delete(account);
+  };
+
+  const beganThrough = (account: string, accountMs: number) => {
+    const now = clock.monotonic();
+    const pace = accounts.get(account) ?? { paced: false, underWay: 0, nextAt: now };
+    accounts.set(account, pace);
+    pace.underWay += 1;
+    // What is judged and not sent has no least times, and takes away none that others have.
+    pace.paced ||= accountMs > 0;
+    pace.nextAt = Math.max(pace.nextAt, now + accountMs);
+    underWay.throughAccounts += 1;
+    return () => {
+      pace.underWay -= 1;
+      underWay.throughAccounts -= 1;
+    };
+  };
+
+  const beganDirect = (origin: string) => {
+    const one = origin === 'log' ? 0 : 1;
+    const add = (count: number) => origins.set(origin, (origins.get(origin) ?? 0) + count);
+    add(1);
+    underWay.direct += one;
+    return () => {
+      add(-1);
+      underWay.direct -= one;
+      if (origins.get(origin) === 0) origins.delete(origin);
+    };
   };
 
   return {
@@ -51,25 +90,16 @@ export function createPace(clock: Pick<Clock, 'monotonic'>): Pace {
         direct: most.direct - underWay.direct,
         throughAccounts: most.throughAccounts - underWay.throughAccounts,
         ofAccount: new Map([...accounts].map(([account, pace]) => [account, freeOf(pace, now)])),
+        ofOrigin: new Map([...origins].map(([origin, count]) => [origin, mostOfOrigin - count])),
+        ofNewOrigin: mostOfOrigin,
         busyLines: [...lines.keys()],
       };
     },
-    began: ({ account, line }, { accountMs, chatMs }) => {
-      const now = clock.monotonic();
-      const share = account === '' ? 'direct' : 'throughAccounts';
-      underWay[share] += 1;
-      const pace = accounts.get(account) ?? { paced: false, underWay: 0, nextAt: now };
-      if (account !== '') {
-        accounts.set(account, pace);
-        pace.underWay += 1;
-        // What is judged and not sent has no least times, and takes away none that others have.
-        pace.paced ||= accountMs > 0;
-        pace.nextAt = Math.max(pace.nextAt, now + accountMs);
-      }
+    began: ({ account, origin, line }, least) => {
+      const ended = account === '' ? beganDirect(origin) : beganThrough(account, least.accountMs);
       return () => {
-        underWay[share] -= 1;
-        pace.underWay -= 1;
-        if (chatMs > 0) lines.set(line, clock.monotonic() + chatMs);
+        ended();
+        if (least.chatMs > 0) lines.set(line, clock.monotonic() + least.chatMs);
       };
     },
     waitMs: () => {

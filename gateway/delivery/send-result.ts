@@ -12,6 +12,8 @@ export type SendResult =
       readonly final: boolean;
       /** How long the target asked to wait. */
       readonly retryAfterMs?: number | undefined;
+      /** It asked that of all that goes through the account, not of this chat alone. */
+      readonly accountWaits?: boolean;
       /** The target refuses the whole account, whatever the message: its credentials are wrong or taken back. */
       readonly accountBroken?: true;
     }

@@ -9,8 +9,10 @@ import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { type EgressPolicy, guardedConnector } from '../egress.ts';
 import type { LeaseKeeper } from '../worker/lease.ts';
+import { findAccount } from './account-access.ts';
 import { attemptDelivery } from './attempt.ts';
 import { type BrokenAccounts, createBrokenAccounts } from './broken-accounts.ts';
+import { convertLate } from './convert-late.ts';
 import type { TakenDelivery } from './delivery.ts';
 import type { Verdict } from './judge.ts';
 import { addDeliveryMetrics, type CountAttempt } from './metrics.ts';
@@ -80,12 +82,15 @@ export function createSender(options: SenderOptions): Sender {
     if (held === undefined || table === undefined) return;
     if (!options.mayWork()) return await giveAccountsBack(held.id);
     await broken.tryMended(held.id, table);
-    const room = { ...pace.room(), atWork: [...sending.keys()] };
+    const room = { ...pace.room(), sequence: table.sequence, atWork: [...sending.keys()] };
     mayHoldAccounts = true;
     const { deliveries, leaseExpired } = await takeDeliveries(database, held.id, room);
     if (leaseExpired) lease.lost(held);
     for (const delivery of deliveries) {
-      const ended = pace.began(placeOf(delivery), delivery.orphan ? noWait : leastTimes(senders, delivery));
+      // An orphan is judged, not sent.
+      const ended = delivery.orphan
+        ? () => undefined
+        : pace.began(placeOf(delivery), leastTimes(senders, table, delivery));
       // The table may have changed while they were taken.
       const done = sendOne({ ...shared, table: options.table() ?? table }, delivery).then((isOver) => {
         // What is not among them and not recorded counts as never sent.
@@ -117,13 +122,14 @@ export function createSender(options: SenderOptions): Sender {
 
 const noWait: LeastTimes = { accountMs: 0, chatMs: 0 };
 
-function leastTimes(senders: PlatformSenders, { destination }: TakenDelivery): LeastTimes {
-  const platform = destination.kind === 'account' ? destination.platform : '';
+function leastTimes(senders: PlatformSenders, table: Table, { destination }: TakenDelivery): LeastTimes {
+  if (destination.kind !== 'account') return noWait;
+  const platform = destination.platform || (findAccount(table, destination.account)?.platform ?? '');
   return (Object.hasOwn(senders, platform) ? senders[platform]?.pace : undefined) ?? noWait;
 }
 
-function placeOf({ destination, line }: TakenDelivery) {
-  return { account: destination.kind === 'account' ? destination.account : '', line };
+function placeOf({ destination, line, origin }: TakenDelivery) {
+  return { account: destination.kind === 'account' ? destination.account : '', origin, line };
 }
 
 interface SendOptions extends Pick<SenderOptions, 'database' | 'clock' | 'log'> {
@@ -136,12 +142,16 @@ interface SendOptions extends Pick<SenderOptions, 'database' | 'clock' | 'log'> 
 }
 
 /** Attempts once and records what came of it. Throws nothing. False: it has to count as under way from now on. */
-async function sendOne(options: SendOptions, delivery: TakenDelivery): Promise<boolean> {
-  const { database, log } = options;
+async function sendOne(options: SendOptions, taken: TakenDelivery): Promise<boolean> {
+  const { database, clock, log } = options;
+  const start = clock.monotonic();
+  const now = () => taken.takenAt + clock.monotonic() - start;
   let recorded: Recorded | undefined;
   await quietly(log, async () => {
+    const delivery = await convertLate(options, taken);
+    if (delivery === undefined) return;
     const recordScope = (scope: string) => recordKeyScope(database, delivery, scope);
-    const verdict = await attemptDelivery({ ...options, recordScope }, delivery);
+    const verdict = await attemptDelivery({ ...options, recordScope, now }, delivery);
     if (verdict === undefined) return;
     recorded = await untilRecorded(options, delivery, verdict);
     if (recorded === 'recorded') await tell(options, delivery, verdict);

@@ -4,14 +4,19 @@ import type { TargetId, Webhook } from './signing-secrets.ts';
 
 /** What a worker can do at this moment. */
 export interface Room {
+  /** Of the snapshot by which it sends; what was made by a newer one is left to others. */
+  readonly sequence: number;
   /** Ids of the deliveries that it is at. */
   readonly atWork: readonly string[];
-  /** How many more webhooks and log lines it may take. */
+  /** How many more webhooks it may take. */
   readonly direct: number;
   /** How many more it may take of all accounts together. */
   readonly throughAccounts: number;
   /** How many of each of these accounts; one of any other. */
   readonly ofAccount: ReadonlyMap<string, number>;
+  /** How many of each of these origins, of which the log is one; `ofNewOrigin` of any other. */
+  readonly ofOrigin: ReadonlyMap<string, number>;
+  readonly ofNewOrigin: number;
   /** Lines that must not be sent to yet. */
   readonly busyLines: readonly string[];
 }
@@ -28,12 +33,14 @@ export async function takeDeliveries(
 ): Promise<{ readonly deliveries: readonly TakenDelivery[]; readonly leaseExpired: boolean }> {
   const { rows } = await database.prepared<TakenRow>('take-deliveries', takeStatement, [
     worker,
+    room.sequence,
     room.atWork,
     room.direct,
     room.throughAccounts,
     room.busyLines,
-    [...room.ofAccount.keys()],
-    [...room.ofAccount.values()],
+    [...room.ofAccount.keys(), ...room.ofOrigin.keys()],
+    [...room.ofAccount.values(), ...room.ofOrigin.values()],
+    room.ofNewOrigin,
   ]);
   return {
     deliveries: rows.flatMap(({ what, delivery }) => (delivery === null ? [] : [toTaken(delivery, what === 'orphan')])),
@@ -50,7 +57,7 @@ export async function releaseAccounts(database: Database, worker: string): Promi
 const releaseStatement = `
   update account_leases set worker = '00000000-0000-0000-0000-000000000000' where worker = $1`;
 
-const takeStatement = 'select what, delivery from take_deliveries($1, $2, $3, $4, $5, $6, $7)';
+const takeStatement = 'select what, delivery from take_deliveries($1, $2, $3, $4, $5, $6, $7, $8, $9)';
 
 interface TakenRow {
   readonly what: 'gone' | 'taken' | 'orphan';
@@ -65,6 +72,7 @@ interface DeliveryRow {
   readonly target: TargetId;
   readonly line: string;
   readonly kind: Destination['kind'];
+  readonly origin: string;
   readonly destination: object;
   readonly data: DeliveryBody;
   readonly worker: string;
@@ -74,6 +82,7 @@ interface DeliveryRow {
   readonly unsure: boolean;
   readonly last_error: string;
   readonly since_first: number;
+  readonly taken_at: number;
 }
 
 function toTaken(row: DeliveryRow, orphan: boolean): TakenDelivery {
@@ -84,12 +93,14 @@ function toTaken(row: DeliveryRow, orphan: boolean): TakenDelivery {
     jobUid: row.job_uid,
     target: row.target,
     line: row.line,
+    origin: row.origin,
     destination: toDestination(row),
     body: row.data,
     worker: row.worker,
     attempt: row.attempts,
     counted: row.attempts - row.attempts_before,
     sinceFirstMs: row.since_first * 1_000,
+    takenAt: row.taken_at * 1_000,
     keyScope: row.key_scope,
     unsure: row.unsure,
     lastError: row.last_error,

@@ -197,12 +197,13 @@ const finishStatement = `
   ),
   outbox as (
     insert into deliveries (id, run_id, agent, agent_uid, job_uid, target, part, parts, line, kind, destination, data,
-      status, last_error, expires_at)
+      status, last_error, sequence, expires_at)
     select d.id, e.id, e.agent, e.agent_uid, e.job_uid, d.target, d.part, d.parts, d.line, d.kind, d.destination, d.data,
-      d.status, d.last_error, talaria_now() + make_interval(secs => d.expire_after_seconds)
+      d.status, d.last_error, d.sequence, talaria_now() + make_interval(secs => d.expire_after_seconds)
     from ended e
     cross join lateral jsonb_to_recordset(e.outbox) as d(id uuid, target text, part integer, parts integer, line text,
-      kind text, destination jsonb, data jsonb, status text, last_error text, expire_after_seconds integer)
+      kind text, destination jsonb, data jsonb, status text, last_error text, sequence bigint,
+      expire_after_seconds integer)
     left join job on job.uid = e.job_uid
     where e.status = 'completed'
       or (e.status = 'failed' and coalesce(job.consecutive_failures, e.after_consecutive) >= e.after_consecutive)

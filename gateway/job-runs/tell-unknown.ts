@@ -100,14 +100,16 @@ const forgetStatement = 'update runs set untold_failures = null where id = $1 an
 
 const storeStatement = `
   with told as (
-    update runs set untold_failures = null where id = any($1) returning id, agent, agent_uid, job_uid
+    update runs set untold_failures = null where id = any($1) returning id, agent, agent_uid, job_uid, sequence
   )
   insert into deliveries (id, run_id, agent, agent_uid, job_uid, target, part, parts, line, kind, destination, data,
-    status, last_error, expires_at)
+    status, last_error, sequence, expires_at)
   select d.id, told.id, told.agent, told.agent_uid, told.job_uid, d.target, d.part, d.parts, d.line, d.kind, d.destination,
-    d.data, d.status, d.last_error, talaria_now() + make_interval(secs => d.expire_after_seconds)
+    d.data, d.status, d.last_error, greatest(d.sequence, told.sequence),
+    talaria_now() + make_interval(secs => d.expire_after_seconds)
   from jsonb_to_recordset($2) as d(id uuid, run_id uuid, target text, part integer, parts integer, line text, kind text,
-    destination jsonb, data jsonb, status text, last_error text, expire_after_seconds integer)
+    destination jsonb, data jsonb, status text, last_error text, sequence bigint,
+    expire_after_seconds integer)
   join told on told.id = d.run_id
   order by told.id, d.target, d.part
   on conflict (run_id, target, part) do nothing`;

@@ -380,11 +380,12 @@ begin
   end if;
   if end_outbox is not null then
     insert into deliveries (id, run_id, agent, agent_uid, target, part, parts, line, kind, destination, data, status,
-      last_error, expires_at)
+      last_error, sequence, expires_at)
     select d.id, run.id, run.agent, run.agent_uid, d.target, d.part, d.parts, d.line, d.kind, d.destination, d.data, d.status,
-      d.last_error, talaria_now() + make_interval(secs => d.expire_after_seconds)
+      d.last_error, d.sequence, talaria_now() + make_interval(secs => d.expire_after_seconds)
     from jsonb_to_recordset(end_outbox) as d(id uuid, target text, part integer, parts integer, line text, kind text,
-      destination jsonb, data jsonb, status text, last_error text, expire_after_seconds integer);
+      destination jsonb, data jsonb, status text, last_error text, sequence bigint,
+      expire_after_seconds integer);
   end if;
   -- One whose begin had no answer was refused to its client, who may ask again.
   if run.started_at is null or (end_status = 'cancelled' and end_error_code = 'state_unavailable') then

@@ -4,6 +4,17 @@ alter table deliveries
   -- The account `<agent>/<name>` that it leaves through; '' for a webhook and the log.
   add column account text not null
     generated always as (case kind when 'account' then coalesce(destination ->> 'account', '') else '' end) stored,
+  -- The scheme, host and port of a webhook, 'log' for the log; '' for a message through an account.
+  add column origin text not null
+    generated always as (
+      case kind
+        when 'webhook' then coalesce(lower(substring(destination ->> 'url' from '^[^/?#]*//[^/?#]*')), '')
+        when 'log' then 'log'
+        else ''
+      end
+    ) stored,
+  -- That of the snapshot by which it was made: an older one may know neither its agent nor its account.
+  add column sequence bigint not null default 0,
   -- True: the first of its line, the only one that may be sent. False: behind it. Null: not put into its line yet.
   add column head boolean,
   add column first_attempt_at timestamptz,
@@ -23,6 +34,8 @@ drop index deliveries_open;
 create unique index deliveries_head on deliveries (line) where head and status in ('pending', 'sending');
 create index deliveries_new on deliveries (seq) where status = 'pending' and head is null;
 create index deliveries_due on deliveries (account, next_attempt_at) where status = 'pending' and head;
+create index deliveries_due_direct on deliveries (origin, next_attempt_at)
+  where status = 'pending' and head and account = '';
 create index deliveries_expiry on deliveries (expires_at) where status = 'pending';
 create index deliveries_sending on deliveries (worker) where status = 'sending';
 create index deliveries_left on deliveries (status, kind) where status in ('ambiguous', 'dead', 'expired');
@@ -66,34 +79,40 @@ begin
 end
 $$;
 
--- A delivery as its sender is told of it. `since_first`: seconds since its first attempt, by this clock alone.
+-- A delivery as its sender is told of it. `since_first`: seconds since its first attempt, by this clock alone. `taken_at`:
+-- the real time in Unix seconds, by which webhooks are signed: a gateway's own clock may be wrong.
 create function taken_delivery(d deliveries, now timestamptz) returns jsonb language sql stable as $$
   select jsonb_build_object('id', d.id, 'agent', d.agent, 'agent_uid', d.agent_uid, 'job_uid', d.job_uid,
-    'target', d.target, 'line', d.line, 'kind', d.kind, 'destination', d.destination, 'data', d.data, 'worker', d.worker,
+    'target', d.target, 'line', d.line, 'kind', d.kind, 'origin', d.origin, 'destination', d.destination, 'data', d.data, 'worker', d.worker,
     'attempts', d.attempts, 'attempts_before', d.attempts_before, 'key_scope', d.key_scope, 'unsure', d.unsure,
-    'last_error', d.last_error, 'since_first', extract(epoch from now - d.first_attempt_at))
+    'last_error', d.last_error, 'since_first', extract(epoch from now - d.first_attempt_at),
+    'taken_at', extract(epoch from statement_timestamp()))
 $$;
 
--- What one worker may do for deliveries now. `at_work`: those that it is at. `busy_lines`: lines that must not be sent to
--- yet. `free`: how many it may take of webhooks and the log together, `accounts_free` of all accounts, of them
--- `known_free` of each of `known_accounts`, and one of any other.
+-- What one worker may do for deliveries now, by a snapshot with `taker_sequence`: what was made by a newer one is for others.
+-- `at_work`: those that it is at. `busy_lines`: lines that must not be sent to
+-- yet. `free`: how many webhooks it may take, `accounts_free`: how many messages through accounts. Of them `known_free` of
+-- each of `known` accounts and origins, one of any other account, and `of_origin` of any other origin, the log included.
 -- what:
 --   gone    the worker has no lease; nothing was done
 --   taken   to be sent now, once; the attempt is recorded
 --   orphan  its sender died while it sent; whether it arrived is not known
 create function take_deliveries(
   taker uuid,
+  taker_sequence bigint,
   at_work uuid[],
   free integer,
   accounts_free integer,
   busy_lines text[],
-  known_accounts text[],
-  known_free integer[]
+  known text[],
+  known_free integer[],
+  of_origin integer
 ) returns table (what text, delivery jsonb) language plpgsql as $$
 declare
   now timestamptz := talaria_now();
   lines text[];
   accounts text[];
+  origins text[];
   jobs text[];
   ids uuid[];
 begin
@@ -141,7 +160,7 @@ begin
 
   return query
   select 'orphan', taken_delivery(d, now) from deliveries d
-  where d.status = 'sending' and d.worker <> taker and d.id <> all(at_work)
+  where d.status = 'sending' and d.worker <> taker and d.id <> all(at_work) and d.sequence <= taker_sequence
     and not exists (select from workers w where w.id = d.worker and w.lease_until > now)
   limit 100;
 
@@ -156,6 +175,13 @@ begin
       from open where open.account is not null
     )
     select open.account from open where open.account is not null);
+  update account_leases l set worker = '00000000-0000-0000-0000-000000000000'
+  where l.account = any(accounts) and l.worker = taker
+    and (
+      select d.sequence from deliveries d
+      where d.account = l.account and d.status = 'pending' and d.head and d.next_attempt_at <= now
+      order by d.next_attempt_at limit 1
+    ) > taker_sequence;
   insert into account_leases as l (account, worker)
   select a.account, taker from unnest(accounts) as a (account)
   where (
@@ -164,32 +190,55 @@ begin
         and (select w.lease_until from workers w where w.id = held.worker) > now
     ) is null
     and (
-      select d.id from deliveries d
-      where d.account = a.account and d.status = 'pending' and d.head and d.next_attempt_at <= now limit 1
-    ) is not null
+      select d.sequence from deliveries d
+      where d.account = a.account and d.status = 'pending' and d.head and d.next_attempt_at <= now
+      order by d.next_attempt_at limit 1
+    ) <= taker_sequence
   on conflict (account) do update set worker = excluded.worker
   where not exists (select from workers w where w.id = l.worker and w.lease_until > now);
   accounts := array(
     select l.account from account_leases l
     where l.account = any(accounts) and l.worker = taker and (l.paused_until is null or l.paused_until <= now));
 
-  ids := array(
-      select d.id from deliveries d
-      where d.account = '' and d.status = 'pending' and d.head and d.next_attempt_at <= now and d.expires_at > now
-        and d.line <> all(busy_lines)
-      order by d.next_attempt_at limit free
-      for update skip locked)
+  origins := array(
+    with recursive open as (
+      (select d.origin from deliveries d where d.status = 'pending' and d.head and d.account = ''
+        order by d.origin limit 1)
+      union all
+      select (select d.origin from deliveries d
+        where d.status = 'pending' and d.head and d.account = '' and d.origin > open.origin
+        order by d.origin limit 1)
+      from open where open.origin is not null
+    )
+    select open.origin from open where open.origin is not null);
+  with first as (
+    select due.id, o.origin, due.next_attempt_at
+    from unnest(origins) as o (origin)
+    left join unnest(known, known_free) as k (name, free) on k.name = o.origin
+    cross join lateral (
+      select d.id, d.next_attempt_at from deliveries d
+      where d.account = '' and d.origin = o.origin and d.status = 'pending' and d.head and d.next_attempt_at <= now
+        and d.expires_at > now and d.sequence <= taker_sequence and d.line <> all(busy_lines)
+      order by d.next_attempt_at limit greatest(coalesce(k.free, of_origin), 0)
+      for update skip locked
+    ) due
+  )
+  select array(select first.id from first where first.origin = 'log')
+    || array(
+      select first.id from first where first.origin <> 'log' order by first.next_attempt_at limit greatest(free, 0))
+  into ids;
+  ids := ids
     || array(
       select first.id
       from unnest(accounts) as a (account)
-      left join unnest(known_accounts, known_free) as known (account, free) on known.account = a.account
+      left join unnest(known, known_free) as k (name, free) on k.name = a.account
       cross join lateral (
         select d.id from deliveries d
         where d.account = a.account and d.status = 'pending' and d.head and d.next_attempt_at <= now
-          and d.expires_at > now and d.line <> all(busy_lines)
-        order by d.next_attempt_at limit coalesce(known.free, 1)
+          and d.expires_at > now and d.sequence <= taker_sequence and d.line <> all(busy_lines)
+        order by d.next_attempt_at limit greatest(coalesce(k.free, 1), 0)
       ) first
-      limit accounts_free);
+      limit greatest(accounts_free, 0));
   return query
   with taken as (
     update deliveries d

@@ -109,13 +109,17 @@ function resultOf({ status, body, retryAfterMs }: PlatformAnswer, threadId: stri
       error: said?.global ? `${error} (all channels)` : error,
       final: false,
       retryAfterMs: wait,
+      // Its other limits are of a channel (https://docs.discord.com/developers/topics/rate-limits#global-rate-limit).
+      ...(said?.global === true ? { accountWaits: true } : {}),
     };
   }
   if (status === 401 || said?.code === accountUnverified) {
     return { kind: 'not-sent', error, final: false, accountBroken: true };
   }
   // What stands before Discord answers 403 to an address that asked too much, in no JSON and for a while.
-  if (status === 403 && said?.code === undefined) return { kind: 'not-sent', error, final: false, retryAfterMs };
+  if (status === 403 && said?.code === undefined) {
+    return { kind: 'not-sent', error, final: false, retryAfterMs, accountWaits: true };
+  }
   return said?.code === undefined ? undefined : { kind: 'not-sent', error, final: true };
 }
 

@@ -121,11 +121,16 @@ function resultOf({ status, body, retryAfterMs }: PlatformAnswer, threadId: stri
   }
   if (status >= 500) return undefined;
   const code = said?.errcode;
+  if (status === 429) {
+    const error = `the homeserver answered ${[status, code].filter(Boolean).join(', ')}`;
+    const wait = retryAfterMs ?? said?.retry_after_ms;
+    // It limits users (https://spec.matrix.org/latest/client-server-api/#rate-limiting), and the account is one.
+    return { kind: 'not-sent', error, final: false, retryAfterMs: wait, accountWaits: true };
+  }
   if (code === undefined) return undefined;
   const error = `the homeserver answered ${status}, ${code}${said?.error === undefined ? '' : `, ${said.error}`}`;
   if (accountCodes.has(code)) return { kind: 'not-sent', error, final: false, accountBroken: true };
-  if (status !== 429) return { kind: 'not-sent', error, final: true };
-  return { kind: 'not-sent', error, final: false, retryAfterMs: retryAfterMs ?? said?.retry_after_ms };
+  return { kind: 'not-sent', error, final: true };
 }
 
 const accountCodes: ReadonlySet<string> = new Set([

@@ -89,14 +89,19 @@ export function baseURL(account: PlatformAccount, setting: string, standard = ''
   return (typeof own === 'string' && own !== '' ? own : standard).replace(/\/{1,8}$/, '');
 }
 
-/** A sender whose errors hold nothing of the account's Secret and have a bounded length, and which throws nothing. */
+/**
+ * A sender that throws nothing, whose errors hold nothing of the account's Secret, and whose errors and ids have a bounded
+ * length. An answer with a longer id names no message.
+ */
 export function discreet(sender: PlatformSender): PlatformSender {
   return {
     ...sender,
     send: async (account, message, call) => {
       try {
         const result = await sender.send(account, message, call);
-        return result.kind === 'sent' ? result : { ...result, error: withoutSecrets(result.error, account) };
+        if (result.kind !== 'sent') return { ...result, error: withoutSecrets(result.error, account) };
+        const { messageId = '', threadId = '' } = result.receipt ?? {};
+        return Math.max(messageId.length, threadId.length) <= maxIdLength ? result : unnamed;
       } catch {
         return { kind: 'not-sent', error: 'the message could not be put into a request', final: true };
       }
@@ -105,6 +110,12 @@ export function discreet(sender: PlatformSender): PlatformSender {
 }
 
 const maxErrorLength = 400;
+/** Those of the platforms have less than 100. */
+const maxIdLength = 256;
+const unnamed: SendResult = {
+  kind: 'ambiguous',
+  error: `the platform answered without an id of at most ${maxIdLength} characters`,
+};
 
 function withoutSecrets(error: string, account: PlatformAccount): string {
   const secrets = Object.values(account.credentials).flatMap((value) => [value, value.trim()]);

@@ -10,7 +10,8 @@ import { type TextForm, writeParts } from './text/parts.ts';
 /**
  * Slack's Web API, `chat.postMessage` with mrkdwn (https://docs.slack.dev/reference/methods/chat.postMessage). It has no
  * key by which it knows a message again. Pace: one message a second in a channel and several hundred a minute in a
- * workspace (https://docs.slack.dev/apis/web-api/rate-limits).
+ * workspace (https://docs.slack.dev/apis/web-api/rate-limits). A 429 does not say which of the two it is for: the pace is
+ * below the second, so it is taken for the channel's.
  */
 export const slack: PlatformSender = discreet({
   render: (markdown) => writeParts(parseBlocks(markdown), form),

@@ -18,7 +18,9 @@ import { type TextForm, writeParts } from './text/parts.ts';
 
 /**
  * Telegram's Bot API, `sendMessage` with `parse_mode` HTML (https://core.telegram.org/bots/api#sendmessage). It has no
- * key by which it knows a message again. Pace: https://core.telegram.org/bots/faq, 30 messages a second, one in a chat.
+ * key by which it knows a message again. Pace: https://core.telegram.org/bots/faq, 30 messages a second, one in a chat. A
+ * 429 says how long "before the request can be repeated" (https://core.telegram.org/bots/api#responseparameters), and so
+ * nothing of other chats.
  */
 export const telegram: PlatformSender = discreet({
   render: (markdown) => writeParts(parseBlocks(markdown), form),

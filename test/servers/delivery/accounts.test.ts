@@ -62,6 +62,7 @@ interface Message {
   readonly thread?: string;
   readonly through?: string;
   readonly agent?: string;
+  readonly sequence?: number;
   readonly expireAfterSeconds?: number;
 }
 
@@ -253,11 +254,31 @@ describe('the limits of a platform', () => {
     }
   });
 
-  it('when it asks for patience the whole account waits, however many chats it has, and no other account', async () => {
+  it('when it asks for patience in one chat the others go on', async () => {
+    const platform = fakePlatform();
+    platform.answer((message, signal, count) =>
+      message.chatId === 'C1'
+        ? { kind: 'not-sent', error: 'slow down here', final: false, retryAfterMs: 600_000 }
+        : takes(message, signal, count),
+    );
+    await start(platform);
+    const first = await leave();
+    await waitFor('it to wait', async () => (await rowOf(first)).last_error === 'slow down here');
+    await becomes(await leave({ chat: 'C2' }), 'sent');
+    const behind = await leave();
+    platform.answer(takes);
+    await becomes(await leave({ chat: 'C3' }), 'sent');
+    expect(platform.seen.filter(({ chatId }) => chatId === 'C1')).toHaveLength(1);
+    await state.moveClock(601);
+    await becomes(first, 'sent');
+    await becomes(behind, 'sent');
+  });
+
+  it('when it asks for patience of the whole account, that waits, however many chats it has, and no other account', async () => {
     const platform = fakePlatform();
     platform.answer((message, signal, count) =>
       message.account === 'clerk/bot'
-        ? { kind: 'not-sent', error: 'too many', final: false, retryAfterMs: 600_000 }
+        ? { kind: 'not-sent', error: 'too many', final: false, retryAfterMs: 600_000, accountWaits: true }
         : takes(message, signal, count),
     );
     await start(platform, { agents: [clerk(account('bot'), account('other'))] });
@@ -446,6 +467,100 @@ describe('a sender that dies', () => {
     await becomes(await leave({ chat: 'C2' }), 'sent');
     expect(await rowOf(id)).toMatchObject({ status: 'ambiguous', message_id: '' });
     expect(await state.rows('select from items')).toHaveLength(1);
+  });
+});
+
+describe('a message whose account was not known when its run ended', () => {
+  const late = async () => {
+    const id = await storeDelivery(state, {
+      text: 'one\n---\ntwo\n---\nthree',
+      status: 'dead',
+      target: 'deliver/chat',
+      kind: 'account',
+      line: 'chat:clerk/bot:C1',
+      destination: { account: 'clerk/bot', platform: '', chatId: 'C1', threadId: '' },
+    });
+    await state.rows(`select retry_delivery($1, 'clerk', array['dead'])`, [id]);
+    return id;
+  };
+
+  it('is sent by hand once the account is there: all its parts in order, and the chat knows them', async () => {
+    const platform = fakePlatform({ sameIdForMs: 60_000 });
+    await start(platform);
+    const id = await late();
+    const rows = await waitFor('all parts to be sent', async () => {
+      const found = await state.rows<{ status: string }>(
+        `select id, status, part, parts, data #>> '{data,text}' as text, data #>> '{data,part}' as in_body,
+           expires_at - created_at > interval '59 minutes' as has_time
+         from deliveries order by seq`,
+      );
+      return found.length === 3 && found.every(({ status }) => status === 'sent') ? found : undefined;
+    });
+    const part = { parts: 3, has_time: true };
+    expect(rows).toMatchObject([
+      { ...part, id, part: 1, in_body: '1', text: 'one' },
+      { ...part, part: 2, in_body: '2', text: 'two' },
+      { ...part, part: 3, in_body: '3', text: 'three' },
+    ]);
+    expect(texts(platform)).toEqual(['one', 'two', 'three']);
+    const said = `select s.platform, i.data #>> '{content,0,text}' as text
+      from items i join sessions s on s.id = i.session_id order by i.seq`;
+    expect(await state.rows(said)).toEqual(['one', 'two', 'three'].map((text) => ({ platform: 'fake', text })));
+  });
+
+  it('is refused as before while the account is still missing', async () => {
+    const platform = fakePlatform();
+    await start(platform, { agents: [clerk()] });
+    expect((await becomes(await late(), 'dead')).last_error).toMatch(/^AccountNotFound/);
+    expect(await state.rows('select parts from deliveries')).toEqual([{ parts: 1 }]);
+  });
+});
+
+describe('a replica whose snapshot is older than a message', () => {
+  const recreated = { ...clerk(account('bot')), uid: 'another' };
+  const older: [string, AgentEntry][] = [
+    ['does not know its account', clerk()],
+    ['knows another Agent of that name', recreated],
+  ];
+
+  it.each(older)('and %s leaves it to one that is up to date', async (_, agent) => {
+    const platform = fakePlatform();
+    await start(platform, { sequence: 1, agents: [agent] }, 'old');
+    const line = await storeDelivery(state, { sequence: 2 });
+    const id = await leave({ sequence: 2 });
+    await waitFor(
+      'it to be in its line',
+      async () => (await state.rows('select from deliveries where head')).length === 2,
+    );
+    expect(await rowOf(id)).toMatchObject({ status: 'pending', attempts: 0, last_error: '' });
+    await start(platform, { sequence: 2 }, 'new');
+    await becomes(id, 'sent');
+    await becomes(line, 'sent');
+  });
+
+  it('gives back the account that it sends for', async () => {
+    const platform = fakePlatform();
+    await start(platform, { sequence: 1 }, 'old');
+    await becomes(await leave({ sequence: 1 }), 'sent');
+    await start(
+      platform,
+      { sequence: 2, agents: [clerk(account('bot', { credentials: { token: 'bot.v2' } }))] },
+      'new',
+    );
+    await becomes(await leave({ sequence: 2 }), 'sent');
+    expect(platform.seen.map(({ token }) => token)).toEqual(['token of bot', 'new token of bot']);
+  });
+
+  it('sends and refuses again what it knows once it is up to date', async () => {
+    const platform = fakePlatform();
+    const replica = await start(platform, { sequence: 1, agents: [clerk()] });
+    const id = await leave({ sequence: 2 });
+    await waitFor(
+      'it to be in its line',
+      async () => (await state.rows('select from deliveries where head')).length === 1,
+    );
+    replica.swap(await tableOf({ sequence: 2, agents: [clerk()] }));
+    expect((await becomes(id, 'dead')).last_error).toMatch(/^AccountNotFound/);
   });
 });
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Clock, systemClock } from '../../../core/lib/clock.ts';
 import type { DeliverTarget, JobEntry } from '../../../core/snapshot/schema.ts';
 import type { RunTurn } from '../../../gateway/agent/turn.ts';
 import { waitFor } from '../../harness/wait-for.ts';
@@ -7,6 +8,7 @@ import { type Replica, type ReplicaOptions, startReplica } from '../schedule/rep
 import { createState, type TestState } from '../schedule/state.ts';
 import { answerTurns, failTurns } from '../schedule/turns.ts';
 import { type Receiver, startReceiver, status, verifies } from './receiver.ts';
+import { storeDelivery } from './stored-deliveries.ts';
 
 const secret = 'whsec_Zmlyc3Qgc2VjcmV0IG9mIHRoZSB0ZXN0cw==';
 const nextSecret = 'whsec_c2Vjb25kIHNlY3JldCBvZiB0aGUgdGVzdHM=';
@@ -99,6 +101,8 @@ describe('a webhook', () => {
       scheduledTime: run1?.slot.toISOString(),
     });
     expect(await deliveriesWith('sent')).toMatchObject([{ target: 'deliver/hook', attempts: 1, agent: 'clerk' }]);
+    // A replica with an older snapshot would not have taken it.
+    expect(await state.rows('select sequence::integer from deliveries')).toEqual([{ sequence: 2 }]);
   });
 
   it('is verified by the old and the new secret during a rotation, also when it was rotated after the run', async () => {
@@ -120,6 +124,34 @@ describe('a webhook', () => {
     await skipBackoff();
     const second = await waitFor('the second attempt', () => receiver.received[1]);
     expect([verifies(second, secret), verifies(second, nextSecret)]).toEqual([true, true]);
+  });
+
+  it.each([
+    ['an hour behind', -3_600_000],
+    ['an hour ahead', 3_600_000],
+  ])('of a gateway whose clock is %s is signed for the right time', async (_, wrongMs) => {
+    const clock: Clock = { ...systemClock, now: () => Date.now() + wrongMs };
+    const { run } = await start(job({ deliver: [webhook(receiver.url, ['job.hook.v1'])] }), {
+      credentials: { 'job.hook.v1': secret },
+      clock,
+    });
+    await run();
+    const received = await waitFor('the webhook', () => receiver.received[0]);
+    expect(verifies(received, secret)).toBe(true);
+  });
+
+  it('of a gateway whose clock is wrong waits until the date that the receiver names', async () => {
+    const date = new Date(Date.now() + 1_800_000).toUTCString();
+    receiver.answer(status(503, { 'retry-after': date }));
+    const clock: Clock = { ...systemClock, now: () => Date.now() - 86_400_000 };
+    const { run } = await start(job({ deliver: [{ ...webhook(receiver.url), expireAfterSeconds: 7_200 }] }), { clock });
+    await run();
+    await waitFor('the attempt', () => receiver.received.length === 1);
+    await deliveriesWith('pending');
+    const [row] = await state.rows<{ minutes: number }>(
+      'select round(extract(epoch from next_attempt_at - talaria_now()) / 60)::int as minutes from deliveries',
+    );
+    expect(row).toEqual({ minutes: 30 });
   });
 
   it('that fails is sent again with the same id and body until it is taken', async () => {
@@ -153,6 +185,18 @@ describe('a webhook', () => {
     await run();
     await waitFor('the attempt', () => receiver.received.length === 1);
     await deliveriesWith('pending');
+    const [row] = await state.rows<{ minutes: number }>(
+      'select round(extract(epoch from next_attempt_at - talaria_now()) / 60)::int as minutes from deliveries',
+    );
+    expect(row).toEqual({ minutes: 60 });
+  });
+
+  it('whose receiver asks for millions of years waits an hour, and what it answered is recorded', async () => {
+    receiver.answer(status(503, { 'retry-after': '99999999999999' }));
+    const { run } = await start(job({ deliver: [{ ...webhook(receiver.url), expireAfterSeconds: 7_200 }] }));
+    await run();
+    await waitFor('the attempt', () => receiver.received.length === 1);
+    expect(await deliveriesWith('pending')).toMatchObject([{ attempts: 1, last_error: 'the receiver answered 503' }]);
     const [row] = await state.rows<{ minutes: number }>(
       'select round(extract(epoch from next_attempt_at - talaria_now()) / 60)::int as minutes from deliveries',
     );
@@ -233,6 +277,28 @@ describe('deliveries to one target', () => {
     expect(rows).toContainEqual({ target: 'deliver/hangs', status: 'sending' });
     await hanging.stop();
   });
+});
+
+it('400 webhooks to a receiver that hangs delay neither those to another nor the log', async () => {
+  const hanging = await startReceiver(() => undefined);
+  const table = await tableOf({ sequence: 1, jobs: [] });
+  replicas.push(startReplica({ url: state.url, name: 'a', table }));
+  const to = (url: string) => ({ kind: 'webhook', destination: { url, secrets: [] } }) as const;
+  await Promise.all(Array.from({ length: 400 }, () => storeDelivery(state, to(hanging.url))));
+  await waitFor('those that hang to be under way', () => hanging.received.length >= 16);
+  const ids = [await storeDelivery(state, to(receiver.url)), await storeDelivery(state)];
+  // Long before one of those that hang is given up.
+  await waitFor(
+    'the others',
+    async () => {
+      const sent = await state.rows(`select from deliveries where id = any($1) and status = 'sent'`, [ids]);
+      return sent.length === 2;
+    },
+    { timeoutMs: 5_000 },
+  );
+  expect(hanging.received).toHaveLength(16);
+  expect(receiver.received).toHaveLength(1);
+  await hanging.stop();
 });
 
 describe('a gateway that dies', () => {

@@ -13,6 +13,8 @@ export interface RowToStore {
   readonly destination?: object;
   readonly text?: string;
   readonly status?: string;
+  /** Of the snapshot by which it was made; 0 unless said. */
+  readonly sequence?: number;
   readonly expireAfterSeconds?: number;
 }
 
@@ -27,8 +29,9 @@ export async function storeDelivery(state: TestState, row: RowToStore = {}): Pro
   };
   await state.rows(
     `insert into deliveries (id, run_id, agent, agent_uid, job_uid, target, part, parts, line, kind, destination, data,
-       status, expires_at)
-     values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $12, talaria_now() + make_interval(secs => $13))`,
+       status, sequence, expires_at)
+     values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $12, $13,
+       talaria_now() + make_interval(secs => $14))`,
     [
       id,
       run,
@@ -42,6 +45,7 @@ export async function storeDelivery(state: TestState, row: RowToStore = {}): Pro
       JSON.stringify(row.destination ?? {}),
       JSON.stringify(data),
       row.status ?? 'pending',
+      row.sequence ?? 0,
       row.expireAfterSeconds ?? 3_600,
     ],
   );

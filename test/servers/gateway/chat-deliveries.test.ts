@@ -36,7 +36,15 @@ async function deliver(text: string, message: Message = {}): Promise<void> {
       timestamp: '2026-01-01T00:00:00.000Z',
       data: { agent, runId: newId(), outcome: 'completed', text, part: 1, parts: 1 },
     },
-    ...{ target: 'deliver/chat' as const, keyScope: '', unsure: false, lastError: '', orphan: false },
+    ...{
+      target: 'deliver/chat' as const,
+      keyScope: '',
+      unsure: false,
+      lastError: '',
+      orphan: false,
+      origin: '',
+      takenAt: 0,
+    },
   } as const;
   const receipt = { messageId: 'm1', threadId: '' };
   expect(await recordVerdict(database, taken, { status: 'sent', receipt })).toBe(true);

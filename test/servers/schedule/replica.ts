@@ -1,5 +1,5 @@
 import { Registry } from 'prom-client';
-import { systemClock } from '../../../core/lib/clock.ts';
+import { type Clock, systemClock } from '../../../core/lib/clock.ts';
 import { createLogger, type Logger } from '../../../core/lib/log.ts';
 import { createModels } from '../../../gateway/agent/models/models.ts';
 import { createTurnRunner, type RunTurn } from '../../../gateway/agent/turn.ts';
@@ -41,6 +41,8 @@ export interface ReplicaOptions {
   /** Default: what is written is dropped. */
   readonly agentSink?: AgentStatusSink;
   readonly log?: Logger;
+  /** Its own clock; the machine's unless said. */
+  readonly clock?: Clock;
   /** How messages go to chat platforms, instead of the real ways. */
   readonly platformSenders?: PlatformSenders;
   /** Networks and hosts that webhooks may reach; loopback unless said. */
@@ -50,7 +52,7 @@ export interface ReplicaOptions {
 /** Starts one replica. Stop it before its database goes. */
 export function startReplica({ url, name, table, ...options }: ReplicaOptions): Replica {
   const log = options.log ?? createLogger(name, process.env.TEST_LOG_LEVEL ?? 'silent');
-  const clock = systemClock;
+  const clock = options.clock ?? systemClock;
   const database = createDatabase({ url, directUrl: url, log });
   const models = createModels({
     egress: createEgressPolicy({ kind: 'models', allow: ['127.0.0.0/8'], privateNetworks: true }),

@@ -155,6 +155,7 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
       'gateway/delivery/take-deliveries.ts: update account_leases',
       'gateway/db/migrations/0007_deliveries.sql take_deliveries: select account_leases',
       'gateway/db/migrations/0007_deliveries.sql take_deliveries: insert account_leases',
+      'gateway/db/migrations/0007_deliveries.sql take_deliveries: update account_leases',
       'gateway/db/migrations/0007_deliveries.sql record_delivery: update account_leases',
     ],
   },

@@ -43,6 +43,12 @@ describe('after an attempt a webhook', () => {
     ]);
   });
 
+  it('waits an hour at most, whatever the receiver asked', () => {
+    for (const retryAfterMs of [86_400_000, 99_999_999_999_999_000, Number.POSITIVE_INFINITY]) {
+      expect(judge(notSent({ retryAfterMs }), webhook(), most)).toMatchObject({ delayMs: 3_600_000 });
+    }
+  });
+
   it('waits as long as the receiver asked, when that is longer', () => {
     expect(judge(notSent({ retryAfterMs: 60_000 }), webhook(), most)).toMatchObject({
       status: 'pending',
@@ -82,8 +88,14 @@ describe('after an attempt a message through an account', () => {
     expect(judge(ambiguous, message(repeatable))).toEqual({ status: 'ambiguous', error: 'reset' });
   });
 
+  it('waits alone when the platform asks for patience in its chat, an hour at most', () => {
+    const wait = (retryAfterMs: number) => judge(notSent({ retryAfterMs }), message(), most);
+    expect(wait(30_000)).toEqual({ status: 'pending', error: 'no', delayMs: 30_000, unsure: false });
+    expect(wait(86_400_000)).toMatchObject({ delayMs: 3_600_000 });
+  });
+
   it('makes its account wait when the platform asks for that, an hour at most', () => {
-    const pause = (retryAfterMs: number) => judge(notSent({ retryAfterMs }), message(), most);
+    const pause = (retryAfterMs: number) => judge(notSent({ retryAfterMs, accountWaits: true }), message(), most);
     expect(pause(30_000)).toMatchObject({ status: 'pending', delayMs: 0, account: { pauseMs: 30_000 } });
     expect(pause(86_400_000)).toMatchObject({ account: { pauseMs: 3_600_000 } });
   });

@@ -12,7 +12,8 @@ function pace() {
 }
 
 const none = { accountMs: 0, chatMs: 0 };
-const message = (account: string, line = `chat:${account}:C1`) => ({ account, line });
+const message = (account: string, line = `chat:${account}:C1`) => ({ account, origin: '', line });
+const direct = (origin: string, line = '') => ({ account: '', origin, line });
 
 it('an account without a pace has a few messages under way, and frees each place', () => {
   const { began, room } = pace();
@@ -64,6 +65,18 @@ it('a chat waits from the end of its message on', () => {
 
 it('webhooks and accounts have places of their own', () => {
   const { began, room } = pace();
-  for (let at = 0; at < 128; at += 1) began(message('', `line ${at}`), none);
+  for (let at = 0; at < 256; at += 1) began(direct(`https://${at}.example`), none);
   expect(room()).toMatchObject({ direct: 0, throughAccounts: 128 });
+});
+
+it('a receiver has its share of the places of webhooks, and the log takes none of them', () => {
+  const { began, room } = pace();
+  const ends = Array.from({ length: room().ofNewOrigin }, () => began(direct('https://slow.example'), none));
+  expect(room().ofOrigin.get('https://slow.example')).toBe(0);
+  expect(room().direct).toBe(256 - ends.length);
+  began(direct('log'), none);
+  expect(room().direct).toBe(256 - ends.length);
+  for (const end of ends) end();
+  expect(room().ofOrigin.has('https://slow.example')).toBe(false);
+  expect(room().direct).toBe(256);
 });

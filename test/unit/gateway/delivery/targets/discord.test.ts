@@ -43,14 +43,20 @@ describe('a message to Discord', () => {
   it('waits as long as Discord asks, in fractions of seconds', async () => {
     const { platform, send } = await started();
     platform.next({ kind: 'limit', seconds: 0.312 });
-    expect(await send()).toMatchObject({ kind: 'not-sent', final: false, retryAfterMs: 312 });
+    const result = await send();
+    expect(result).toMatchObject({ kind: 'not-sent', final: false, retryAfterMs: 312 });
+    expect(result).not.toHaveProperty('accountWaits');
   });
 
   it('says that the limit is one of all channels', async () => {
     const { platform, send } = await started();
     const body = { message: 'You are being rate limited.', retry_after: 64.57, global: true };
     platform.next({ kind: 'reply', reply: { status: 429, body } });
-    expect(await send()).toMatchObject({ retryAfterMs: 64_570, error: expect.stringContaining('all channels') });
+    expect(await send()).toMatchObject({
+      retryAfterMs: 64_570,
+      accountWaits: true,
+      error: expect.stringContaining('all channels'),
+    });
   });
 
   it.each([

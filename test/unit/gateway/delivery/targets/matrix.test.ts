@@ -57,10 +57,17 @@ describe('a message to Matrix', () => {
   it('waits as long as the homeserver asks, in its body or its header', async () => {
     const { platform, send } = await started();
     platform.next({ kind: 'limit', seconds: 3 });
-    expect(await send({ message: room })).toMatchObject({ kind: 'not-sent', final: false, retryAfterMs: 3_000 });
+    expect(await send({ message: room })).toMatchObject({
+      kind: 'not-sent',
+      final: false,
+      retryAfterMs: 3_000,
+      accountWaits: true,
+    });
     const body = { errcode: 'M_LIMIT_EXCEEDED' };
     platform.next({ kind: 'reply', reply: { status: 429, body, headers: { 'retry-after': '9' } } });
     expect(await send({ message: room })).toMatchObject({ final: false, retryAfterMs: 9_000 });
+    platform.next({ kind: 'reply', reply: { status: 429, body: 'slow down', headers: { 'retry-after': '9' } } });
+    expect(await send({ message: room })).toMatchObject({ retryAfterMs: 9_000, accountWaits: true });
   });
 
   it.each([
@@ -88,6 +95,15 @@ describe('a message to Matrix', () => {
     const { platform, send } = await started();
     platform.next({ kind });
     expect(await send({ message: room })).toMatchObject({ kind: 'ambiguous' });
+  });
+
+  it('may have arrived when the homeserver answers with an id that is far too long', async () => {
+    const { platform, send } = await started();
+    platform.next({ kind: 'reply', reply: { status: 200, body: { event_id: `$${'x'.repeat(12_000)}` } } });
+    expect(await send({ message: room })).toEqual({
+      kind: 'ambiguous',
+      error: expect.stringContaining('without an id'),
+    });
   });
 
   it('to the alias of a room is given up before it is sent, with the cure', async () => {

@@ -84,6 +84,15 @@ describe('a message to Slack', () => {
     expect(await send()).toMatchObject({ kind: 'ambiguous' });
   });
 
+  it.each([
+    { ts: 'x'.repeat(257), message: {} },
+    { ts: '1767225600.000001', message: { thread_ts: 'x'.repeat(12_000) } },
+  ])('may have arrived when Slack answers with an id that is far too long', async (ids) => {
+    const { platform, send } = await started();
+    platform.next({ kind: 'reply', reply: { status: 200, body: { ok: true, ...ids } } });
+    expect(await send()).toEqual({ kind: 'ambiguous', error: expect.stringContaining('without an id') });
+  });
+
   it('without a token is not tried', async () => {
     const { platform, send } = await started();
     expect(await send({ credentials: {} })).toMatchObject({ accountBroken: true });
