@@ -78,7 +78,10 @@ async function attemptChat(
   const known = firstWord(delivery, repeatableMs);
   if (known !== undefined) return judge(known, facts);
   if (access.kind !== 'open') return judge(notSent(access.error, access.kind === 'refused'), facts);
-  if (sender === undefined) return judge(notSent(`the account is of ${access.entry.platform} now`, true), facts);
+  if (sender === undefined) {
+    const error = `the text is not one for ${access.entry.platform}, of which the account is now`;
+    return judge(notSent(error, true), facts);
+  }
   if (sender.sameIdForMs > 0 && delivery.keyScope === '' && !(await context.recordScope(access.scope)))
     return undefined;
   const { dispatcher, signal, now } = context;

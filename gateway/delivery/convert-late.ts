@@ -1,16 +1,18 @@
 import { newId } from '../../core/lib/id.ts';
+import type { Logger } from '../../core/lib/log.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { storableText } from '../sessions/storable.ts';
 import { openAccount } from './account-access.ts';
 import type { TakenDelivery } from './delivery.ts';
-import type { PlatformSenders } from './targets/platform.ts';
+import type { PlatformSender, PlatformSenders } from './targets/platform.ts';
 
 /** What a late conversion needs. */
 export interface ConvertOptions {
   readonly database: Database;
   readonly table: Table;
   readonly senders: PlatformSenders;
+  readonly log: Logger;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface ConvertOptions {
  * Any other delivery is given as it is. Undefined: it is somebody else's now. Throws when the database cannot be used.
  */
 export async function convertLate(
-  { database, table, senders }: ConvertOptions,
+  { database, table, senders, log }: ConvertOptions,
   delivery: TakenDelivery,
 ): Promise<TakenDelivery | undefined> {
   const { destination, body, orphan } = delivery;
@@ -27,7 +29,7 @@ export async function convertLate(
   const access = openAccount(table, delivery.agent, destination);
   const platform = access.kind === 'open' ? access.entry.platform : '';
   const sender = Object.hasOwn(senders, platform) ? senders[platform] : undefined;
-  const texts = sender?.render(body.data.text).filter((text) => text.trim() !== '') ?? [];
+  const texts = sender === undefined ? [] : partsOf(sender, body.data.text, log);
   const [text, ...others] = texts.map(storableText);
   if (text === undefined) return delivery;
   const parts = others.length + 1;
@@ -44,6 +46,16 @@ export async function convertLate(
   if (rowCount !== 1) return undefined;
   const data = { ...body.data, text, part: 1, parts };
   return { ...delivery, destination: { ...destination, platform }, body: { ...body, data } };
+}
+
+/** None when it cannot be converted: then it is given up as a text of no platform. */
+function partsOf({ render }: PlatformSender, markdown: string, log: Logger): readonly string[] {
+  try {
+    return render(markdown).filter((part) => part.trim() !== '');
+  } catch (error) {
+    log.error({ err: error }, 'a text could not be converted for its platform');
+    return [];
+  }
 }
 
 /** One row when the delivery is still this attempt's. */
