@@ -33,9 +33,7 @@ alter table deliveries
 drop index deliveries_open;
 create unique index deliveries_head on deliveries (line) where head and status in ('pending', 'sending');
 create index deliveries_new on deliveries (seq) where status = 'pending' and head is null;
-create index deliveries_due on deliveries (account, next_attempt_at) where status = 'pending' and head;
-create index deliveries_due_direct on deliveries (origin, next_attempt_at)
-  where status = 'pending' and head and account = '';
+create index deliveries_due on deliveries (account, origin, next_attempt_at) where status = 'pending' and head;
 create index deliveries_expiry on deliveries (expires_at) where status = 'pending';
 create index deliveries_sending on deliveries (worker) where status = 'sending';
 create index deliveries_left on deliveries (status, kind) where status in ('ambiguous', 'dead', 'expired');
@@ -83,9 +81,10 @@ $$;
 -- the real time in Unix seconds, by which webhooks are signed: a gateway's own clock may be wrong.
 create function taken_delivery(d deliveries, now timestamptz) returns jsonb language sql stable as $$
   select jsonb_build_object('id', d.id, 'agent', d.agent, 'agent_uid', d.agent_uid, 'job_uid', d.job_uid,
-    'target', d.target, 'line', d.line, 'kind', d.kind, 'origin', d.origin, 'destination', d.destination, 'data', d.data, 'worker', d.worker,
-    'attempts', d.attempts, 'attempts_before', d.attempts_before, 'key_scope', d.key_scope, 'unsure', d.unsure,
-    'last_error', d.last_error, 'since_first', extract(epoch from now - d.first_attempt_at),
+    'target', d.target, 'line', d.line, 'kind', d.kind, 'origin', d.origin, 'destination', d.destination,
+    'data', d.data, 'worker', d.worker, 'attempts', d.attempts, 'attempts_before', d.attempts_before,
+    'key_scope', d.key_scope, 'unsure', d.unsure, 'last_error', d.last_error,
+    'since_first', extract(epoch from now - d.first_attempt_at),
     'taken_at', extract(epoch from statement_timestamp()))
 $$;
 
@@ -179,7 +178,7 @@ begin
   where l.account = any(accounts) and l.worker = taker
     and (
       select d.sequence from deliveries d
-      where d.account = l.account and d.status = 'pending' and d.head and d.next_attempt_at <= now
+      where d.account = l.account and d.origin = '' and d.status = 'pending' and d.head and d.next_attempt_at <= now
       order by d.next_attempt_at limit 1
     ) > taker_sequence;
   insert into account_leases as l (account, worker)
@@ -191,7 +190,7 @@ begin
     ) is null
     and (
       select d.sequence from deliveries d
-      where d.account = a.account and d.status = 'pending' and d.head and d.next_attempt_at <= now
+      where d.account = a.account and d.origin = '' and d.status = 'pending' and d.head and d.next_attempt_at <= now
       order by d.next_attempt_at limit 1
     ) <= taker_sequence
   on conflict (account) do update set worker = excluded.worker
@@ -234,7 +233,7 @@ begin
       left join unnest(known, known_free) as k (name, free) on k.name = a.account
       cross join lateral (
         select d.id from deliveries d
-        where d.account = a.account and d.status = 'pending' and d.head and d.next_attempt_at <= now
+        where d.account = a.account and d.origin = '' and d.status = 'pending' and d.head and d.next_attempt_at <= now
           and d.expires_at > now and d.sequence <= taker_sequence and d.line <> all(busy_lines)
         order by d.next_attempt_at limit greatest(coalesce(k.free, 1), 0)
       ) first
