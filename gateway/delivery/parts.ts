@@ -73,7 +73,7 @@ function within(parts: Parts, most: number): Parts {
 }
 
 function cutNote(whereWhole: string): string {
-  return `(The result goes on; it is cut here. ${whereWhole} has it whole.)`;
+  return `(The result goes on; it is cut here. ${whereWhole} has what is kept of it.)`;
 }
 
 /** The first `size` UTF-16 units of a text, one less where they would end inside a character. */

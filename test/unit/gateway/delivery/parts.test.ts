@@ -16,7 +16,7 @@ describe('a result', () => {
   it('larger than that is cut, and the last part says where it is whole', () => {
     const parts = webhookParts('abcdefghij'.repeat(600_000), whole);
     expect(parts).toHaveLength(mostParts);
-    expect(parts.at(-1)).toContain('(The result goes on; it is cut here. The run run_1 has it whole.)');
+    expect(parts.at(-1)).toContain('(The result goes on; it is cut here. The run run_1 has what is kept of it.)');
   });
 
   it('that shares what its run may send takes no more than its share, but one part at least, and says so', () => {
@@ -28,7 +28,7 @@ describe('a result', () => {
     expect(webhookParts('x'.repeat(500), { ...whole, most: 100 })).toHaveLength(1);
     const chat = chatParts(inFours, 'a'.repeat(40), { ...whole, most: 10 });
     expect(chat.slice(0, 2)).toEqual(['aaaa', 'aaaa']);
-    expect(chat.slice(2).join('')).toBe('(The result goes on; it is cut here. The run run_1 has it whole.)');
+    expect(chat.slice(2).join('')).toBe('(The result goes on; it is cut here. The run run_1 has what is kept of it.)');
   });
 
   it('that is empty is told to a webhook and the log, and is no message of a chat', () => {
@@ -64,7 +64,7 @@ describe('a result', () => {
       whole,
     );
     expect(many).toHaveLength(mostParts);
-    expect(many.at(-1)).toBe('(The result goes on; it is cut here. The run run_1 has it whole.)');
+    expect(many.at(-1)).toBe('(The result goes on; it is cut here. The run run_1 has what is kept of it.)');
   });
 
   it('of 5 MB is converted only as far as a chat may see it', () => {
