@@ -50,6 +50,8 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
   /** Monotonic time at which the last successful renewal was sent; undefined while not leading. */
   let renewedAt: number | undefined;
   let held: Lease | undefined;
+  /** We sent a claim to the lease, so it may be ours even if no answer came. */
+  let claimed = false;
   let running: Promise<void> = Promise.resolve();
 
   const isLeader = (): boolean =>
@@ -72,6 +74,7 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
     }
     const metadata = { ...current?.metadata, name: leaseName };
     const spec = leaseSpec(current?.spec, identity, timing, clock.now());
+    claimed = true;
     held = await (current === undefined ? client.create : client.replace)(leases, { metadata, spec }, call());
     renewedAt = sentAt;
     return true;
@@ -118,6 +121,18 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
     options.onLost();
   };
 
+  const release = async (): Promise<void> => {
+    const limit = { deadlineMs: timing.renewDeadlineMs / 2 };
+    try {
+      const lease = await client.get(leases, leaseName, limit);
+      if (lease?.spec?.holderIdentity !== identity) return;
+      const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 };
+      await client.replace(leases, { ...lease, spec }, limit);
+    } catch (error) {
+      log.warn({ err: error }, 'cannot release the lease; it expires by itself');
+    }
+  };
+
   return {
     identity,
     isLeader,
@@ -125,11 +140,10 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
       running = run();
     },
     stop: async () => {
-      const leading = isLeader();
       stopping.abort();
       await running;
-      if (leading && held !== undefined) await release(client, held, log);
       renewedAt = undefined;
+      if (claimed) await release();
     },
   };
 }
@@ -163,14 +177,6 @@ function leaseSpec(
   if (before?.holderIdentity === identity) return renewal;
   const leaseTransitions = before === undefined ? 0 : (before.leaseTransitions ?? 0) + 1;
   return { ...renewal, holderIdentity: identity, acquireTime: renewal.renewTime, leaseTransitions };
-}
-
-async function release(client: Pick<KubeClient, 'replace'>, held: Lease, log: Logger): Promise<void> {
-  try {
-    await client.replace(leases, { ...held, spec: { ...held.spec, holderIdentity: '', leaseDurationSeconds: 1 } });
-  } catch (error) {
-    log.warn({ err: error }, 'cannot release the lease; it expires by itself');
-  }
 }
 
 function jittered(ms: number): number {

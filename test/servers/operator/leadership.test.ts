@@ -11,6 +11,8 @@ import { waitFor } from '../../harness/wait-for.ts';
 import { createStage, type Replica, readyAgent, type Stage, settled } from './stage.ts';
 
 const quick = { durationMs: 6_000, renewDeadlineMs: 5_000, retryMs: 200 };
+/** Expires long after this test has given up, so whoever leads next was handed the lease. */
+const slow = { durationMs: 120_000, renewDeadlineMs: 100_000, retryMs: 200 };
 
 let stage: Stage;
 beforeEach(async () => {
@@ -22,9 +24,9 @@ const agent = (name: string) => ({ apiVersion: 'talaria.dev/v1alpha1', kind: 'Ag
 
 describe('of two operators', () => {
   it('one writes; when it ends, the other takes over before the lease would expire and changes nothing but the name of the leader', async () => {
-    const first = stage.startOperator({ podName: 'first', leaseTiming: quick });
+    const first = stage.startOperator({ podName: 'first', leaseTiming: slow });
     await waitFor('the first to lead', first.leading);
-    const second = stage.startOperator({ podName: 'second', leaseTiming: quick });
+    const second = stage.startOperator({ podName: 'second', leaseTiming: slow });
     const replica = await stage.startReplica('talaria-gateway-0');
     await stage.namespace.apply([agent('coder')]);
     await settled(stage, 'Agent', 'coder', readyAgent);
@@ -34,7 +36,7 @@ describe('of two operators', () => {
 
     const before = sequence(replica);
     await first.stop();
-    await waitFor('the second to lead', second.leading, { timeoutMs: 3_000 });
+    await waitFor('the second to lead', second.leading);
     await waitFor('the index to name the second', async () => (await leader())?.startsWith('second_'));
     await stage.namespace.apply([agent('writer')]);
     await settled(stage, 'Agent', 'writer', readyAgent);

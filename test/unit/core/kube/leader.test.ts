@@ -10,6 +10,8 @@ let lease: Lease | undefined;
 let version: number;
 let log: string[];
 const cutOff = new Set<string>();
+/** The next renewal of such a candidate is answered by nobody; it ends when its caller gives it up. */
+const hanging = new Map<string, 'that arrives' | 'that does not arrive'>();
 let candidates: LeaderElection[];
 
 beforeEach(() => {
@@ -19,6 +21,7 @@ beforeEach(() => {
   version = 0;
   log = [];
   cutOff.clear();
+  hanging.clear();
   candidates = [];
 });
 
@@ -146,6 +149,28 @@ describe('leader election', () => {
     expect(two.isLeader()).toBe(true);
     expect(log).toEqual(['one elected', 'two elected']);
   });
+
+  it.each(['that arrives', 'that does not arrive'] as const)(
+    'hands over at once when the stop comes during a renewal %s',
+    async (renewal) => {
+      const [one, two] = [start('one'), start('two')];
+      await vi.advanceTimersByTimeAsync(9_900);
+      hanging.set('one', renewal);
+      await vi.advanceTimersByTimeAsync(300);
+      await one.stop();
+      expect(lease?.spec?.holderIdentity).toBe('');
+      await vi.advanceTimersByTimeAsync(2_500);
+      expect(two.isLeader()).toBe(true);
+    },
+  );
+
+  it('leaves the lease of its successor alone when it stops', async () => {
+    const one = start('one');
+    await vi.advanceTimersByTimeAsync(9_900);
+    write({ spec: { ...lease?.spec, holderIdentity: 'successor' } });
+    await one.stop();
+    expect(lease?.spec?.holderIdentity).toBe('successor');
+  });
 });
 
 function start(name: string, clock = systemClock): LeaderElection {
@@ -185,10 +210,20 @@ function clientOf(name: string) {
       if (lease !== undefined) throw new KubeError({ status: 409, reason: 'AlreadyExists', message: 'taken' });
       return write(object);
     },
-    replace: async (_resource: unknown, object: Lease) => {
+    replace: async (_resource: unknown, object: Lease, call: { readonly signal?: AbortSignal } = {}) => {
       reach();
       if (object.metadata.resourceVersion !== lease?.metadata.resourceVersion) throw conflict;
-      return write(object);
+      const hang = hanging.get(name);
+      hanging.delete(name);
+      if (hang === 'that does not arrive') return givenUp(call.signal);
+      const written = write(object);
+      return hang === undefined ? written : givenUp(call.signal);
     },
   } as unknown as Parameters<typeof createLeaderElection>[0]['client'];
+}
+
+function givenUp(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason));
+  });
 }
