@@ -11,8 +11,8 @@ export interface Pace {
     readonly ofNewOrigin: number;
     readonly busyLines: readonly string[];
   };
-  /** Notes that a message goes out; gives a function that notes its end. */
-  readonly began: (message: Outgoing, least: LeastTimes) => () => void;
+  /** Notes that a message goes out; gives a function that notes its end, and whether the target took it. */
+  readonly began: (message: Outgoing, least: LeastTimes) => (taken: boolean) => void;
   /** How long until more may be taken, if only time is waited for; Infinity otherwise. */
   readonly waitMs: () => number;
 }
@@ -31,16 +31,21 @@ export interface LeastTimes {
   readonly chatMs: number;
 }
 
-/** So that an account or a receiver that hangs leaves room for others. */
+/** So that an account or a receiver that hangs leaves room for others; an account has 1 until its platform took a message. */
 const mostOfAccount = 4;
 const mostOfOrigin = 16;
 const most = { direct: 256, throughAccounts: 128 };
+/** How long an account that sends nothing is known as one whose platform answers. */
+const knownMs = 10_000;
 
 interface AccountPace {
   /** The platform counts from each, so that one goes at a time. */
   paced: boolean;
+  /** Its platform took the last message that ended. */
+  answers: boolean;
   underWay: number;
   nextAt: number;
+  forgetAt: number;
 }
 
 /** Nothing is under way. */
@@ -52,20 +57,22 @@ export function createPace(clock: Pick<Clock, 'monotonic'>): Pace {
 
   const forgetPast = (now: number) => {
     for (const [line, until] of lines) if (until <= now) lines.delete(line);
-    for (const [account, pace] of accounts) if (pace.underWay === 0 && pace.nextAt <= now) accounts.delete(account);
+    for (const [account, pace] of accounts) if (pace.underWay === 0 && pace.forgetAt <= now) accounts.delete(account);
   };
 
   const beganThrough = (account: string, accountMs: number) => {
     const now = clock.monotonic();
-    const pace = accounts.get(account) ?? { paced: false, underWay: 0, nextAt: now };
+    const pace = accounts.get(account) ?? { paced: false, answers: false, underWay: 0, nextAt: now, forgetAt: now };
     accounts.set(account, pace);
     pace.underWay += 1;
     // What is judged and not sent has no least times, and takes away none that others have.
     pace.paced ||= accountMs > 0;
     pace.nextAt = Math.max(pace.nextAt, now + accountMs);
     underWay.throughAccounts += 1;
-    return () => {
+    return (taken: boolean) => {
       pace.underWay -= 1;
+      pace.answers = taken;
+      pace.forgetAt = Math.max(pace.nextAt, clock.monotonic() + (taken ? knownMs : 0));
       underWay.throughAccounts -= 1;
     };
   };
@@ -97,8 +104,8 @@ export function createPace(clock: Pick<Clock, 'monotonic'>): Pace {
     },
     began: ({ account, origin, line }, least) => {
       const ended = account === '' ? beganDirect(origin) : beganThrough(account, least.accountMs);
-      return () => {
-        ended();
+      return (taken) => {
+        ended(taken);
         if (least.chatMs > 0) lines.set(line, clock.monotonic() + least.chatMs);
       };
     },
@@ -110,7 +117,8 @@ export function createPace(clock: Pick<Clock, 'monotonic'>): Pace {
   };
 }
 
-function freeOf({ paced, underWay, nextAt }: AccountPace, now: number): number {
+function freeOf({ paced, answers, underWay, nextAt }: AccountPace, now: number): number {
   if (now < nextAt) return 0;
-  return paced ? Math.min(1, mostOfAccount - underWay) : mostOfAccount - underWay;
+  const free = Math.max(0, (answers ? mostOfAccount : 1) - underWay);
+  return paced ? Math.min(1, free) : free;
 }

@@ -92,10 +92,10 @@ export function createSender(options: SenderOptions): Sender {
         ? () => undefined
         : pace.began(placeOf(delivery), leastTimes(senders, table, delivery));
       // The table may have changed while they were taken.
-      const done = sendOne({ ...shared, table: options.table() ?? table }, delivery).then((isOver) => {
+      const done = sendOne({ ...shared, table: options.table() ?? table }, delivery).then(({ isOver, isSent }) => {
         // What is not among them and not recorded counts as never sent.
         if (isOver) sending.delete(delivery.id);
-        ended();
+        ended(isSent);
         nudge();
       });
       sending.set(delivery.id, done);
@@ -141,22 +141,30 @@ interface SendOptions extends Pick<SenderOptions, 'database' | 'clock' | 'log'> 
   readonly signal: AbortSignal;
 }
 
-/** Attempts once and records what came of it. Throws nothing. False: it has to count as under way from now on. */
-async function sendOne(options: SendOptions, taken: TakenDelivery): Promise<boolean> {
+/** What came of a send. One that is not over has to count as under way from now on. */
+interface Sent {
+  readonly isOver: boolean;
+  readonly isSent: boolean;
+}
+
+/** Attempts once and records what came of it. Throws nothing. */
+async function sendOne(options: SendOptions, taken: TakenDelivery): Promise<Sent> {
   const { database, clock, log } = options;
   const start = clock.monotonic();
   const now = () => taken.takenAt + clock.monotonic() - start;
   let recorded: Recorded | undefined;
+  let isSent = false;
   await quietly(log, async () => {
     const delivery = await convertLate(options, taken);
     if (delivery === undefined) return;
     const recordScope = (scope: string) => recordKeyScope(database, delivery, scope);
     const verdict = await attemptDelivery({ ...options, recordScope, now }, delivery);
     if (verdict === undefined) return;
+    isSent = verdict.status === 'sent';
     recorded = await untilRecorded(options, delivery, verdict);
     if (recorded === 'recorded') await tell(options, delivery, verdict);
   });
-  return recorded !== 'held';
+  return { isOver: recorded !== 'held', isSent };
 }
 
 async function tell(
