@@ -7,12 +7,14 @@ import { cp, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { build } from 'esbuild';
 import packageJson from '../package.json' with { type: 'json' };
+import { bundleOptions } from './bundle-options.ts';
 
 const root = path.join(import.meta.dirname, '..');
 const dist = path.resolve(root, process.argv[2] ?? 'dist');
 
 await rm(dist, { recursive: true, force: true });
 await build({
+  ...bundleOptions,
   absWorkingDir: root,
   entryPoints: {
     operator: 'operator/main.ts',
@@ -21,18 +23,6 @@ await build({
     'warm-compile-cache': 'scripts/warm-compile-cache.ts',
   },
   outdir: dist,
-  bundle: true,
-  splitting: true,
-  minify: true,
-  keepNames: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node24',
-  legalComments: 'none',
-  // Packages in CommonJS call require, which a module does not have.
-  banner: {
-    js: 'import {createRequire as __createRequire} from "node:module";const require=__createRequire(import.meta.url);',
-  },
 });
 // Read at run time, beside the file that reads them.
 await cp(path.join(root, 'gateway/db/migrations'), path.join(dist, 'migrations'), { recursive: true });

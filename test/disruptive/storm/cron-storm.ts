@@ -8,7 +8,13 @@ import { waitFor } from '../../harness/wait-for.ts';
 import { createRandom } from '../../isolation/random.ts';
 import { type ChaosReport, runChaos } from './chaos.ts';
 import { stormJobs } from './jobs.ts';
-import { outagesOf, type StormReplica, type StormReplicaOptions, startStormReplica } from './replicas.ts';
+import {
+  bundleReplica,
+  outagesOf,
+  type StormReplica,
+  type StormReplicaOptions,
+  startStormReplica,
+} from './replicas.ts';
 import { readSlotAccounts, type SlotAccounts } from './slots.ts';
 import { readTurnLog } from './turn-log.ts';
 
@@ -103,13 +109,13 @@ function turnLogOf(folder: string, name: string): string {
 /** Stops those that did start when one does not. */
 async function startReplicas(options: CronStormOptions, databaseUrl: string, folder: string): Promise<StormReplica[]> {
   const { jobs, everySeconds, busyJobs, skewsMs, moveClock } = options;
+  const program = await bundleReplica(folder);
   const started = await Promise.allSettled(
     skewsMs.map((skewMs, index) => {
       const name = `replica-${index}`;
       const turnLog = turnLogOf(folder, name);
       const process = { databaseUrl, name, jobs, agents, everySeconds, busyJobs, turnMs, turnLog };
-      const compileCache = path.join(folder, 'compiled');
-      return startStormReplica({ process, compileCache, ...(skewMs === 0 ? {} : moveClock(skewMs)) });
+      return startStormReplica({ process, program, ...(skewMs === 0 ? {} : moveClock(skewMs)) });
     }),
   );
   const replicas = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));

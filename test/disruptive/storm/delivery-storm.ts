@@ -9,7 +9,7 @@ import { createRandom } from '../../isolation/random.ts';
 import { type ChaosReport, runChaos } from './chaos.ts';
 import { type DeliveryAccounts, readDeliveryAccounts } from './delivery-accounts.ts';
 import type { Faults, FaultyTarget, StartTarget } from './faulty-target.ts';
-import { type StormReplica, startStormReplica } from './replicas.ts';
+import { bundleReplica, type ReplicaProgram, type StormReplica, startStormReplica } from './replicas.ts';
 
 export interface DeliveryStormOptions {
   readonly deliveries: number;
@@ -55,11 +55,10 @@ export async function runDeliveryStorm(options: DeliveryStormOptions): Promise<D
     await migrate(database.url);
     await pool.query(`insert into installation (namespace_uid) values ('storm')`);
     await fillOutbox(pool, target, options);
+    const place = { databaseUrl: database.url, folder, program: await bundleReplica(folder) };
     const startedAt = performance.now();
     const begin = Date.now();
-    const starting = Array.from({ length: options.replicas }, (_, index) =>
-      startSender(index, database.url, folder, target, options),
-    );
+    const starting = Array.from({ length: options.replicas }, (_, index) => startSender(index, place, target, options));
     for (const started of await Promise.allSettled(starting)) {
       if (started.status === 'fulfilled') replicas.push(started.value);
     }
@@ -91,10 +90,15 @@ function agentOf({ agents }: DeliveryStormOptions): (chat: number) => string {
   return (chat) => `agent-${chat % agents}`;
 }
 
+interface SenderPlace {
+  readonly databaseUrl: string;
+  readonly folder: string;
+  readonly program: ReplicaProgram;
+}
+
 function startSender(
   index: number,
-  databaseUrl: string,
-  folder: string,
+  { databaseUrl, folder, program }: SenderPlace,
   { telegramURL }: FaultyTarget,
   { agents }: DeliveryStormOptions,
 ): Promise<StormReplica> {
@@ -102,7 +106,7 @@ function startSender(
   const turnLog = path.join(folder, `${name}.turns`);
   const jobs = { jobs: 0, busyJobs: 0, agents, everySeconds: 60, turnMs: 0 };
   const process = { databaseUrl, name, turnLog, ...jobs, ...(telegramURL === undefined ? {} : { telegramURL }) };
-  return startStormReplica({ process, compileCache: path.join(folder, 'compiled') });
+  return startStormReplica({ process, program });
 }
 
 /** The rows as runs leave them; the chats take turns, and the number in its chat is what a message says. */

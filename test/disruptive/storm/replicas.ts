@@ -1,5 +1,8 @@
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { build } from 'esbuild';
 import { startTethered, type TetheredProcess } from '../../../cli/dev/tethered-process.ts';
+import { bundleOptions } from '../../../scripts/bundle-options.ts';
 import { waitFor } from '../../harness/wait-for.ts';
 import type { ReplicaProcess } from './replica-process.ts';
 import { performanceMs } from './turn-log.ts';
@@ -28,15 +31,27 @@ export interface Stretch {
 
 export interface StormReplicaOptions {
   readonly process: ReplicaProcess;
-  /** A folder in which compiled code is kept, as the image has it, so that a new process starts sooner. */
-  readonly compileCache: string;
+  readonly program: ReplicaProgram;
   /** What moves its wall clock: environment variables, or arguments of node. */
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeArguments?: readonly string[];
 }
 
-const program = path.join(import.meta.dirname, 'replica-process.ts');
+/** A replica's program as the image would have it: bundled, with its compiled code kept, so that a new process starts sooner. */
+export interface ReplicaProgram {
+  readonly file: string;
+  readonly compileCache: string;
+}
+
 const readyBudgetMs = 120_000;
+
+/** Bundles the program of a replica into `folder`, which must last as long as the replicas. */
+export async function bundleReplica(folder: string): Promise<ReplicaProgram> {
+  const outdir = path.join(folder, 'program');
+  await build({ ...bundleOptions, entryPoints: [path.join(import.meta.dirname, 'replica-process.ts')], outdir });
+  await writeFile(path.join(outdir, 'package.json'), '{"type": "module"}');
+  return { file: path.join(outdir, 'replica-process.js'), compileCache: path.join(folder, 'compiled') };
+}
 
 /** Starts one; resolves when it works. */
 export async function startStormReplica(options: StormReplicaOptions): Promise<StormReplica> {
@@ -49,9 +64,10 @@ export async function startStormReplica(options: StormReplicaOptions): Promise<S
   let starting: Promise<void> = Promise.resolve();
 
   const start = async () => {
-    const args = [...(options.nodeArguments ?? []), program, JSON.stringify(options.process)];
+    const { file, compileCache } = options.program;
+    const args = [...(options.nodeArguments ?? []), file, JSON.stringify(options.process)];
     const started = await startTethered(process.execPath, args, {
-      env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: options.compileCache, ...options.env },
+      env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: compileCache, ...options.env },
       onOutput: (text) => {
         const clock = /ready (\d+)/.exec(text)?.[1];
         if (running !== started || clock === undefined) return;
