@@ -70,6 +70,7 @@ async function dev(folder: string, options: DevOptions): Promise<void> {
     listen: { host: '127.0.0.1', port: options.port },
     standalone: true,
     replica: 'dev',
+    homesDir: path.join(stateFolder, 'homes'),
     log,
     clock: systemClock,
   });

@@ -19,6 +19,7 @@ export const conditionTable = {
       JitterTooLong: 'The jitter is not below the shortest interval of the schedule.',
       InvalidParameters: 'model.parameters.extra is not one JSON object, or sets what the gateway sets itself.',
       InvalidURL: 'An address cannot be read.',
+      FilesCollide: 'A file of the profile lies where another one needs a folder.',
       TextsTooLarge: 'The texts of the Agent are together larger than 256 KiB.',
       SnapshotFull: 'The snapshot of the namespace has no room for the object.',
     },

@@ -100,7 +100,7 @@ const status = fields(
   {
     observedGeneration,
     conditions: conditions.default([]),
-    home: text(256, 'The home directory of the agent in a gateway pod. Not set by this version.').optional(),
+    home: text(256, 'The home directory of the agent in a gateway pod.').optional(),
     claimName: text(253, 'The PersistentVolumeClaim of the workspace.').optional(),
     routes: integer(0, 1_000_000, 'How many Routes name this agent.').optional(),
     cronJobs: integer(0, 1_000_000, 'How many CronJobs run as this agent.').optional(),

@@ -10,9 +10,8 @@ import type { TalariaObject } from './verdict.ts';
  */
 export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
   Agent: [
-    { field: 'spec.tools.builtin' },
+    { field: 'spec.tools.builtin[]', except: 'files' },
     { field: 'spec.tools.mcpServers' },
-    { field: 'spec.profile.files' },
     { field: 'spec.profile.volume' },
     { field: 'spec.accounts', part: 'messages that arrive' },
     { field: 'spec.sessions.groupScope' },

@@ -14,6 +14,11 @@ import { createHints } from './db/hints.ts';
 import { createDatabase } from './db/pool.ts';
 import { createState } from './db/state.ts';
 import { createEgressPolicy } from './egress.ts';
+import { createOpenFiles } from './files/agent-files.ts';
+import { createDirectoryWorkspace } from './files/directory-workspace.ts';
+import { createRowWorkspace } from './files/row-workspace.ts';
+import { createSeedRecord } from './files/seeds.ts';
+import { createHomes } from './homes/homes.ts';
 import { createOpenStreams } from './ingress/open-streams.ts';
 import { addRoutes } from './ingress/routes.ts';
 import { createLimits } from './limits/limits.ts';
@@ -43,6 +48,8 @@ export interface GatewayOptions {
   readonly replica: string;
   /** Folder for what must be known while the database is away. */
   readonly stateDir?: string | undefined;
+  /** Folder of the agents' homes, where their volumes are mounted too; absent: no home is rendered and no volume used. */
+  readonly homesDir?: string | undefined;
   /** Called after each swap, when the new table is in force. */
   readonly onServing?: ((table: Table) => void) | undefined;
   readonly metrics?: Metrics | undefined;
@@ -102,7 +109,13 @@ export function createGateway(options: GatewayOptions): Gateway {
   const models = createModels({
     egress: createEgressPolicy({ kind: 'models', allow: config.egress.models.allow, privateNetworks: true }),
   });
-  const runTurn = createTurnRunner({ models, metrics, tools: options.tools });
+  const { homesDir } = options;
+  const files = createOpenFiles({
+    rows: createRowWorkspace(database),
+    seeds: createSeedRecord(database),
+    volumes: homesDir === undefined ? undefined : createDirectoryWorkspace(homesDir, clock),
+  });
+  const runTurn = createTurnRunner({ models, metrics, tools: options.tools, files });
   const finisher = createTurnFinisher({ database, hints, log });
   const active = createActiveTurns({ database, lease: lease.current, hints, log });
   const stored = createStoredTurns({
@@ -136,6 +149,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     clock,
     log,
   });
+  const homes = homesDir === undefined ? undefined : createHomes({ folder: homesDir, registry: metrics.registry, log });
   const isStateAvailable = () => state.isAvailable() === true;
   let draining = false;
   let settled = false;
@@ -175,6 +189,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   tables.onSwap((table) => {
     metrics.configSequence.set(table.sequence);
     options.onServing?.(table);
+    homes?.render(table);
   });
 
   let stopped: Promise<void> | undefined;
@@ -184,11 +199,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     const endsAt = clock.monotonic() + config.limits.drainSeconds * 1_000;
     const leftMs = () => Math.max(0, endsAt - clock.monotonic());
     await source.stop();
+    const homesEnd = within(homes?.stop() ?? Promise.resolve(), leftMs());
     const backgroundEnd = background.stop(leftMs());
     await server.stop(leftMs());
     await within(stored.idle(), leftMs());
     await finisher.stop(Math.max(leftMs(), 1_000));
-    await backgroundEnd;
+    await Promise.all([backgroundEnd, homesEnd]);
     await active.stop();
     await within(limits.stop(), closeBudgetMs);
     await lease.stop();
@@ -201,6 +217,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   return {
     start: async () => {
       const address = await server.start();
+      homes?.start();
       await source.start(tables.swap);
       await within(state.start(), startPatienceMs);
       hints.start();

@@ -46,6 +46,7 @@ async function main(): Promise<void> {
     standalone: false,
     replica: podName,
     stateDir: below(stateDir, 'state'),
+    homesDir: environment.homesDir,
     onServing: ({ sequence, revision }) => acknowledger.serving(sequence, revision),
     metrics,
     log,

@@ -1,3 +1,6 @@
+import type { Imported } from '../../gateway/archive/import-agent.ts';
+import type { Purged } from '../../gateway/archive/purge-agent.ts';
+import type { KeptObject } from '../../gateway/ingress/admin/agent-data.ts';
 import type { DeliveryDetail, DeliveryObject } from '../../gateway/ingress/admin/delivery-object.ts';
 import type { JobDetail, JobObject } from '../../gateway/ingress/admin/job-object.ts';
 import type { AdminRunDetail, AdminRunObject } from '../../gateway/ingress/admin/run-object.ts';
@@ -24,6 +27,19 @@ interface Collection<Entry, Detail> {
  * GatewayUnreachable.
  */
 export interface AdminClient {
+  /** What is kept for an Agent's name, by that name. */
+  readonly agentData: {
+    /** Of all Agents for which files or sessions are kept. */
+    readonly list: (filters: Filters, most: number) => Promise<Listing<KeptObject>>;
+    /** The archive, as JSON lines. */
+    readonly export: (agent: string) => AsyncIterable<Uint8Array>;
+    readonly import: (agent: string, part: ArchivePart) => Promise<{ readonly imported: Imported }>;
+    /** Deletes for some seconds; ask again while there is more. */
+    readonly purge: (
+      agent: string,
+      options: { readonly while_served: boolean },
+    ) => Promise<{ readonly purged: Purged; readonly has_more: boolean }>;
+  };
   readonly jobs: Collection<JobObject, JobDetail> & {
     /** Gives the id of the run. */
     readonly run: (name: string) => Promise<{ readonly run_id: string }>;
@@ -44,6 +60,12 @@ export interface AdminClient {
   };
 }
 
+/** The first line of an archive and some of its others, as they stand there. */
+export interface ArchivePart {
+  readonly head: unknown;
+  readonly lines: readonly unknown[];
+}
+
 export interface AdminClientOptions {
   /** `http://host:port`, with a path of its own where a proxy needs one. */
   readonly url: string;
@@ -54,21 +76,36 @@ export interface AdminClientOptions {
 }
 
 const deadlineMs = 30_000;
+/** A session may be long, and its reader slow. */
+const exportDeadlineMs = 600_000;
 const pageSize = 100;
 
 /** Makes a client. Nothing is sent before the first call. */
 export function createAdminClient(options: AdminClientOptions): AdminClient {
-  const send = async (method: string, path: string, signal: AbortSignal, headers: Record<string, string> = {}) => {
+  const send = async (
+    method: string,
+    path: string,
+    signal: AbortSignal,
+    headers: Record<string, string> = {},
+    body?: object,
+  ) => {
+    const sent = body && { body: JSON.stringify(body) };
+    const type = body && { 'content-type': 'application/json' };
     const authorization = options.key === undefined ? {} : { authorization: `Bearer ${checkKey(options.key)}` };
     const url = `${options.url.replace(/\/+$/, '')}/admin/v1${path}`;
-    const response = await fetch(url, { method, headers: { ...authorization, ...headers }, signal }).catch((error) => {
+    const response = await fetch(url, {
+      method,
+      headers: { ...authorization, ...type, ...headers },
+      signal,
+      ...sent,
+    }).catch((error) => {
       throw new GatewayUnreachable(options.url, options.failure?.() ?? reasonOf(error));
     });
     if (!response.ok) throw await refusalOf(response, options.url);
     return response;
   };
-  const call = async <T>(method: 'GET' | 'POST', path: string): Promise<T> => {
-    const response = await send(method, path, AbortSignal.timeout(deadlineMs));
+  const call = async <T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> => {
+    const response = await send(method, path, AbortSignal.timeout(deadlineMs), {}, body);
     return (await response.json().catch((error: unknown) => {
       throw new GatewayUnreachable(options.url, `its answer is not JSON (${reasonOf(error)})`);
     })) as T;
@@ -81,6 +118,18 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
     return (id: string) => call<T>('POST', `/${kind}/${encodeURIComponent(id)}/${verb}`);
   };
   return {
+    agentData: {
+      list: (filters, most) => {
+        return listPages((query) => call<Page<KeptObject>>('GET', `/agent-data?${query}`), filters, most);
+      },
+      export: (agent) => {
+        return bodyOf(
+          send('GET', `/agents/${encodeURIComponent(agent)}/export`, AbortSignal.timeout(exportDeadlineMs)),
+        );
+      },
+      import: (agent, part) => call('POST', `/agents/${encodeURIComponent(agent)}/import`, part),
+      purge: (agent, body) => call('POST', `/agents/${encodeURIComponent(agent)}/purge`, body),
+    },
     jobs: {
       ...collection('jobs'),
       run: act('jobs', 'run'),
@@ -109,6 +158,11 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
 function checkKey(key: string): string {
   if (/^[\x21-\x7e]+$/.test(key)) return key;
   throw new NoGateway('The key is none: keys are visible ASCII without spaces. See --key and TALARIA_API_KEY.');
+}
+
+async function* bodyOf(sent: Promise<Response>): AsyncGenerator<Uint8Array> {
+  const { body } = await sent;
+  if (body !== null) yield* body;
 }
 
 interface Page<T> {

@@ -26,6 +26,11 @@ export class NoGateway extends Error {
   override readonly name = 'NoGateway';
 }
 
+/** What is asked for cannot be done, for a reason that is not the gateway's; `message` has the cure. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+}
+
 /** What stands in the way and what to do about it, in one line, and the exit code. */
 export function explainFailure(error: unknown): { readonly text: string; readonly exitCode: number } {
   if (error instanceof GatewayRefusal) {
@@ -36,7 +41,8 @@ export function explainFailure(error: unknown): { readonly text: string; readonl
   if (error instanceof GatewayUnreachable) {
     return { text: `${error.message}. ${unreachableCure}`, exitCode: exitCodes.unreachable };
   }
-  return { text: error instanceof Error ? error.message : String(error), exitCode: exitCodes.unreachable };
+  const exitCode = error instanceof Refused ? exitCodes.refused : exitCodes.unreachable;
+  return { text: error instanceof Error ? error.message : String(error), exitCode };
 }
 
 const unreachableCure = 'Say where one is with --gateway, or see whether it runs.';
@@ -45,6 +51,7 @@ const unreachableCure = 'Say where one is with --gateway, or see whether it runs
 const cures: Readonly<Record<string, string>> = {
   job_not_found: '"talaria jobs list" lists those that are.',
   run_not_found: '"talaria runs list" lists those that are.',
+  agent_served: 'Delete it first, or give --while-served.',
   delivery_not_found: '"talaria deliveries list" lists those that are.',
   invalid_key: 'Give a key with --key or TALARIA_API_KEY.',
 };

@@ -158,6 +158,13 @@ export const errorTable = {
     means: 'The session is at work on another turn, and its Agent lets none wait or too many wait already.',
     cure: 'Send it again when that turn has ended, or use another session.',
   },
+  agent_served: {
+    http: 409,
+    type: 'invalid_request_error',
+    retry: false,
+    means: 'The data of an Agent is to be deleted while the Agent is served.',
+    cure: 'Delete the Agent first, or ask with `while_served`.',
+  },
   run_interrupted: {
     http: 409,
     type: 'invalid_request_error',

@@ -80,6 +80,8 @@ const agentSchema = z.object({
     ),
   }),
   files: z.array(z.object({ path: z.string(), text: textHash, policy: z.enum(['Seed', 'Sync']) })),
+  /** `volume`: the volume of the agent is mounted at the workspace of its home in every gateway pod. */
+  profile: z.object({ volume: z.literal(true).optional() }).optional(),
   accounts: z.array(
     z.object({
       name: z.string(),

@@ -50,6 +50,12 @@ export const agentAcceptance: readonly AcceptanceRule<Agent>[] = [
     asks: 'The inline texts of the Agent are together at most 256 KiB.',
     check: checkTexts,
   },
+  {
+    name: 'files-do-not-collide',
+    reasons: ['FilesCollide'],
+    asks: 'No path of a file in the profile is a folder of another one.',
+    check: checkFiles,
+  },
 ];
 
 /** The rules of Routes. */
@@ -159,6 +165,18 @@ function checkTexts(agent: Agent): Finding[] {
   if (bytes <= maxAgentTextBytes) return [];
   const message = `the texts are together ${bytes} bytes; ${maxAgentTextBytes} are allowed`;
   return [{ path: 'spec', reason: 'TextsTooLarge', message, cure: 'shorten them, or spread them over several Agents' }];
+}
+
+function checkFiles(agent: Agent): Finding[] {
+  const paths = agent.spec.profile.files.map(({ path }) => path);
+  return paths.flatMap((path, index): Finding[] => {
+    const below = paths.find((other) => other.startsWith(`${path}/`));
+    if (below === undefined) return [];
+    const message = `"${path}" is a file, and "${below}" needs it to be a folder`;
+    return [
+      { path: `spec.profile.files[${index}].path`, reason: 'FilesCollide', message, cure: 'rename one of the two' },
+    ];
+  });
 }
 
 function expressionsOf(route: Route): Located<string>[] {

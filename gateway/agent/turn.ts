@@ -10,8 +10,9 @@ import { countUsage, type OnUsage } from './count-usage.ts';
 import type { Models } from './models/models.ts';
 import { type ChatMessage, type FunctionTool, ModelError, type TurnParameters, type Usage } from './models/port.ts';
 import { type OnTurnEvent, type StepsResult, takeSteps } from './steps.ts';
+import { type OwnToolsOptions, ownToolsOf } from './tools/own-tools.ts';
 import type { AskApproval } from './tools/run-tool.ts';
-import { skillList, skillTools } from './tools/skills.ts';
+import { skillList } from './tools/skills.ts';
 import type { Tool } from './tools/tool.ts';
 
 /** What one turn of an agent needs. */
@@ -63,12 +64,10 @@ export interface TurnResult {
  */
 export type RunTurn = (turn: Turn) => Promise<TurnResult>;
 
-export interface TurnRunnerOptions {
+export interface TurnRunnerOptions extends OwnToolsOptions {
   /** Opens the model clients; its owner stops it. */
   readonly models: Models;
   readonly metrics: Metrics;
-  /** Tools that every agent has, beside those of its profile. */
-  readonly tools?: readonly Tool[] | undefined;
 }
 
 /** Makes RunTurn. */
@@ -91,12 +90,12 @@ export function createTurnRunner(options: TurnRunnerOptions): RunTurn {
   };
 }
 
-async function runWithin(turn: Turn, { models, tools = [] }: TurnRunnerOptions): Promise<StepsResult> {
+async function runWithin(turn: Turn, options: TurnRunnerOptions): Promise<StepsResult> {
   const { table } = turn;
   const { agent } = turn.resolution;
-  const callModel = countUsage(models.forAgent(agent, table), turn.onUsage);
+  const callModel = countUsage(options.models.forAgent(agent, table), turn.onUsage);
   const clientTools = turn.tools ?? [];
-  const ownTools = agent.skills.length === 0 ? tools : [...tools, ...skillTools(agent, table)];
+  const ownTools = ownToolsOf(agent, table, options);
   refuseSameNames(ownTools, clientTools);
   const seconds = agent.limits.turnTimeoutSeconds;
   using limit = deadline(seconds * 1_000, turn.signal);

@@ -9,6 +9,8 @@ export interface GatewayEnvironment {
   readonly listen: { readonly host: string; readonly port: number };
   /** Holds what must survive a restart while the API server or the database is away. */
   readonly stateDir: string | undefined;
+  /** Where the homes of the agents are; absent: none is rendered. */
+  readonly homesDir: string | undefined;
   /** Where the credentials are mounted. */
   readonly credentialsDir: string | undefined;
   /** Absent: the pod's own ServiceAccount. */
@@ -41,6 +43,7 @@ export function readEnvironment(variables: Variables): GatewayEnvironment {
     logLevel: optional('TALARIA_LOG_LEVEL') ?? 'info',
     listen: parseListen(optional('TALARIA_LISTEN') ?? '0.0.0.0:8080'),
     stateDir: optional('TALARIA_STATE_DIR'),
+    homesDir: optional('TALARIA_HOMES_DIR'),
     credentialsDir: optional('TALARIA_CREDENTIALS_DIR'),
     kubeconfig: optional('KUBECONFIG'),
   };

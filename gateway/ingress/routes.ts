@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { addAgentData } from './admin/agent-data.ts';
 import { addAdminDeliveries } from './admin/deliveries.ts';
 import { addExplain } from './admin/explain.ts';
 import { addAdminJobs } from './admin/jobs.ts';
@@ -42,4 +43,5 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
   addAdminRuns(app, options);
   addAdminRunEvents(app, options);
   addAdminDeliveries(app, options);
+  addAgentData(app, options);
 }

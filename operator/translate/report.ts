@@ -1,3 +1,4 @@
+import { homeInPod } from '../../core/homes.ts';
 import { type ChatRouting, createChatRouting, type RoutedChat } from '../../core/route/chat-routing.ts';
 import { findShadowed, type ShadowedRule } from '../../core/route/shadow.ts';
 import type { AgentEntry, JobEntry, RouteEntry } from '../../core/snapshot/schema.ts';
@@ -93,7 +94,7 @@ const agentReport = memoised((settled: Settled<Declared<Agent>, AgentEntry>, loo
       ...shadowedVerdicts('AnotherDefault', generation, anotherDefault),
       ...limitedVerdicts(settled),
     ],
-    fields: { routes: lookups.routesOf(name), cronJobs: lookups.cronJobsOf(name) },
+    fields: { home: homeInPod(name), routes: lookups.routesOf(name), cronJobs: lookups.cronJobsOf(name) },
   };
 });
 

@@ -80,6 +80,7 @@ export async function startGateway(options: GatewayOptions): Promise<TalariaProc
     await mkdir(state, { recursive: true });
     const env = {
       TALARIA_STATE_DIR: state,
+      TALARIA_HOMES_DIR: path.join(directory, 'homes'),
       DATABASE_URL: options.databaseUrl,
       DATABASE_DIRECT_URL: options.databaseUrl,
     };

@@ -1,12 +1,8 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { AgentEntry } from '../../../core/snapshot/schema.ts';
+import type { Texts } from '../../files/declared.ts';
 import type { Tool } from './tool.ts';
-
-/** Gives the text of a hash in the snapshot: a Table. */
-export interface Texts {
-  readonly text: (hash: string) => string;
-}
 
 /** The name of the tool that reads a skill. */
 export const readSkillName = 'read_skill';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { snapshotContentSchema } from '../../../core/snapshot/schema.ts';
 import { explainBodySchema } from '../admin/explain.ts';
+import { adminAgentDataPaths } from './admin-agent-data.ts';
 import { adminDeliveryPaths } from './admin-deliveries.ts';
 import { adminJobPaths } from './admin-jobs.ts';
 import { adminRunPaths } from './admin-runs.ts';
@@ -30,6 +31,7 @@ export function adminPaths(): JsonSchema {
     ...adminJobPaths(),
     ...adminRunPaths(),
     ...adminDeliveryPaths(),
+    ...adminAgentDataPaths(),
   };
 }
 

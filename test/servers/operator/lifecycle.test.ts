@@ -39,8 +39,7 @@ describe('an Agent', () => {
     await stage.namespace.apply([agent('coder')]);
     const { spec, status } = await settled(stage, 'Agent', 'coder', readyAgent);
     expect(spec).toMatchObject({ model: { provider: 'echo' }, suspend: false, limits: { turnTimeoutSeconds: 600 } });
-    expect(status).toMatchObject({ routes: 0, cronJobs: 0 });
-    expect(status).not.toHaveProperty('home');
+    expect(status).toMatchObject({ home: '/var/lib/talaria-homes/coder', routes: 0, cronJobs: 0 });
     expect(served().agents.map(({ name, generation }) => [name, generation])).toEqual([['coder', 1]]);
   });
 

@@ -113,6 +113,9 @@ export const agentCases: readonly VerdictCase[] = [
   agent('no requests at all', refused('spec.limits.requestsPerMinute'), { limits: { requestsPerMinute: 0 } }),
   agent('a misspelt field of the spec', refused('spec.instruction'), { instruction: { inline: 'x' } }),
 
+  agent('a file where another one needs a folder', notAccepted('FilesCollide', 'spec.profile.files[1].path'), {
+    profile: { files: ['notes/today.md', 'notes'].map((path) => ({ path, inline: 'x' })) },
+  }),
   agent('extra that is not JSON', notAccepted('InvalidParameters', 'spec.model.parameters.extra'), parameters({ extra: '{logprobs: true}' })),
   agent('extra that is a list', notAccepted('InvalidParameters', 'spec.model.parameters.extra'), parameters({ extra: '[]' })),
   agent('extra that is null', notAccepted('InvalidParameters', 'spec.model.parameters.extra'), parameters({ extra: 'null' })),
@@ -141,6 +144,9 @@ export const agentCases: readonly VerdictCase[] = [
   agent('texts of 256 KiB', accepted, { skills: times(4, (i) => ({ name: `s${i}`, inline: text64KiB })) }),
   agent('files in folders of the home', accepted, {
     profile: { files: ['.config/app.json', 'a/b.c/d_e-f', 'workspace/seed.txt', '..a'].map((path) => ({ path, inline: 'x', policy: 'Seed' })) },
+  }),
+  agent('files whose names begin alike', accepted, {
+    profile: { files: ['notes', 'notes.md', 'notes-old/a.md'].map((path) => ({ path, inline: 'x' })) },
   }),
   agent('a volume', accepted, volume({ size: '10Gi', storageClassName: 'fast', reclaimPolicy: 'Delete' })),
   agent('a volume that stays as it is', accepted, volume({ size: '10Gi', reclaimPolicy: 'Delete' }), { old: volume({ size: '10Gi' }) }),

@@ -77,11 +77,11 @@ spec:
 
   it('exits 0 when everything is accepted, and notes fields that do nothing yet', async () => {
     const agent =
-      'apiVersion: talaria.dev/v1alpha1\nkind: Agent\nmetadata: {name: coder}\nspec: {tools: {builtin: [files]}}\n';
+      'apiVersion: talaria.dev/v1alpha1\nkind: Agent\nmetadata: {name: coder}\nspec: {tools: {builtin: [memory]}}\n';
     const file = await write('good.yaml', agent);
     const { code, stdout } = await run([file]);
     expect(stdout).toBe(
-      `${file}:1: note: Agent/coder sets spec.tools.builtin: stored, not acted on by this version\n1 accepted, 0 not accepted, 0 refused\n`,
+      `${file}:1: note: Agent/coder sets spec.tools.builtin[0]: stored, not acted on by this version\n1 accepted, 0 not accepted, 0 refused\n`,
     );
     expect(code).toBe(0);
   });

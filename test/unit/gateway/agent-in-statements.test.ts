@@ -15,6 +15,9 @@ const tables = [
     'account_leases',
     'memories',
     'agent_statuses',
+    'files',
+    'file_totals',
+    'seeded_files',
   ],
 ];
 

@@ -19,6 +19,7 @@ describe('the environment', () => {
       logLevel: 'info',
       listen: { host: '0.0.0.0', port: 8080 },
       stateDir: undefined,
+      homesDir: undefined,
       credentialsDir: undefined,
       kubeconfig: '/etc/kubeconfig',
     });
