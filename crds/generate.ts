@@ -33,16 +33,26 @@ async function check(): Promise<void> {
 
 /** Path from the root of the project, and content. */
 function generated(): readonly (readonly [file: string, text: string])[] {
-  const manifests = (Object.keys(kinds) as Kind[]).map((kind): [string, string] => [
-    `charts/talaria/crds/${kinds[kind].plural}.talaria.dev.yaml`,
-    crdYaml(kind),
-  ]);
+  const manifests = (Object.keys(kinds) as Kind[]).flatMap((kind): [string, string][] => {
+    const file = `${kinds[kind].plural}.talaria.dev.yaml`;
+    return [
+      [`charts/talaria/crds/${file}`, crdYaml(customResourceDefinition(kind))],
+      [`charts/talaria-crds/templates/${file}`, crdTemplate(kind)],
+    ];
+  });
   return [...manifests, ['docs/reference/api.md', apiReference()], ['docs/reference/errors.md', errorReference()]];
 }
 
+/** As a template of Helm, where braces of a text begin an action. An uninstall keeps it, and with it everybody's objects. */
+function crdTemplate(kind: Kind): string {
+  const definition = customResourceDefinition(kind);
+  const metadata = { ...definition.metadata, annotations: { 'helm.sh/resource-policy': 'keep' } };
+  return crdYaml({ ...definition, metadata }).replaceAll('{{', '{{ "{{" }}');
+}
+
 /** YAML 1.1 with every text quoted, so that kubectl reads the same words as we wrote. */
-function crdYaml(kind: Kind): string {
-  const yaml = stringify(customResourceDefinition(kind), {
+function crdYaml(definition: object): string {
+  const yaml = stringify(definition, {
     version: '1.1',
     defaultStringType: 'QUOTE_DOUBLE',
     defaultKeyType: 'PLAIN',

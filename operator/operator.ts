@@ -1,7 +1,7 @@
 import { createCoalescingLoop, createController, done } from '../core/kube/controller.ts';
 import type { LeaderTiming } from '../core/kube/leader.ts';
 import type { Change } from '../core/kube/object-store.ts';
-import { type ConfigMap, type Lease, leases, type Secret } from '../core/kube/resources.ts';
+import type { ConfigMap, Lease, Secret } from '../core/kube/resources.ts';
 import type { KubeClient, OwnerReference } from '../core/kube/types.ts';
 import type { Clock } from '../core/lib/clock.ts';
 import type { Logger } from '../core/lib/log.ts';
@@ -18,6 +18,7 @@ import { createProgrammingLedger } from './programming.ts';
 import { createPublisher, snapshotNames } from './publish.ts';
 import { missingForReadiness } from './readiness.ts';
 import { createStatusWriter } from './status.ts';
+import { sweepLeases } from './sweep-leases.ts';
 import type { Compilation } from './translate/compilation.ts';
 import { report } from './translate/report.ts';
 import { createWatch } from './watch.ts';
@@ -174,11 +175,7 @@ export function createOperator(options: OperatorOptions): Operator {
   };
 
   const sweep = async (): Promise<void> => {
-    if (!leadership.leading()) return;
-    for (const { metadata } of acknowledgements.abandoned()) {
-      const { name, uid, resourceVersion } = metadata;
-      await client.delete(leases, name, { uid, resourceVersion });
-    }
+    if (leadership.leading()) await sweepLeases(client, acknowledgements);
   };
 
   return {

@@ -14,6 +14,8 @@ export interface ControlPlaneOptions {
   readonly directory?: string;
   /** Runs kube-controller-manager too, for owner-reference garbage collection and nothing else. */
   readonly garbageCollector?: boolean;
+  /** A file that gets one line of JSON for each request of a ServiceAccount: an audit log of the level Metadata. */
+  readonly auditLog?: string;
   /** Gets the log of the API server. */
   readonly onOutput?: (text: string) => void;
 }
@@ -50,7 +52,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const etcd = await startEtcd(binaries.etcd, directory);
   const port = await freePort();
   const server = `https://127.0.0.1:${port}`;
-  const flags = apiServerFlags(directory, etcd.url, port);
+  const flags = [...apiServerFlags(directory, etcd.url, port), ...(await auditFlags(directory, options.auditLog))];
   const output = options.onOutput === undefined ? {} : { onOutput: options.onOutput };
   let apiServer: TetheredProcess | undefined;
 
@@ -127,6 +129,15 @@ function apiServerFlags(directory: string, etcdUrl: string, port: number): strin
     // Nothing makes the default ServiceAccount that this plugin asks of every pod.
     '--disable-admission-plugins=ServiceAccount',
   ];
+}
+
+async function auditFlags(directory: string, log: string | undefined): Promise<string[]> {
+  if (log === undefined) return [];
+  const policy = path.join(directory, 'audit-policy.json');
+  const rules = [{ level: 'Metadata', userGroups: ['system:serviceaccounts'] }, { level: 'None' }];
+  const omitStages = ['RequestReceived'];
+  await writeFile(policy, JSON.stringify({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', omitStages, rules }));
+  return [`--audit-policy-file=${policy}`, `--audit-log-path=${log}`];
 }
 
 async function untilReady(apiServer: TetheredProcess, directory: string, server: string): Promise<void> {

@@ -2,18 +2,21 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Registry } from 'prom-client';
 import { expect, inject, it } from 'vitest';
-import { parseAllDocuments } from 'yaml';
 import { systemClock } from '../../core/lib/clock.ts';
 import type { Database } from '../../gateway/db/pool.ts';
 import { addDeliveryMetrics } from '../../gateway/delivery/metrics.ts';
 import { addScheduleMetrics } from '../../gateway/schedule/metrics.ts';
 import { startControlPlane } from '../harness/control-plane.ts';
 import { applyCrds } from '../harness/crds.ts';
-import { chartFolder, externalDatabase, helm, renderChart } from '../harness/helm.ts';
+import { type ChartObject, chartFolder, externalDatabase, helm, objectsOf, renderChart } from '../harness/helm.ts';
 import { kubectl } from '../harness/kubectl.ts';
 import { createNamespace } from '../harness/namespace.ts';
 
 const trial: readonly string[] = [];
+const mount = 'gateway.extraVolumeMounts[0]';
+const scale = 'gateway.autoscaling';
+const memory = `${scale}.enabled=true,${scale}.targetMemoryUtilizationPercentage=50`;
+const anywhere = 'networkPolicy.gatewayTo[0].to[0].ipBlock.cidr=0.0.0.0/0';
 
 it('helm lint finds nothing, with and without the trial database', async () => {
   for (const flags of [trial, externalDatabase]) {
@@ -31,7 +34,7 @@ it('the API server accepts every object of the chart without an unknown field', 
     const manifests = await renderChart(namespace.name, flags);
     const strict = ['apply', '--dry-run=server', '--validate=strict', '-f', '-'];
     const applied = await namespace.kubectl(strict, manifests);
-    expect(applied.trim().split('\n')).toHaveLength(documents(manifests).length);
+    expect(applied.trim().split('\n')).toHaveLength(objectsOf<Manifest>(manifests).length);
   }
 });
 
@@ -98,6 +101,31 @@ it.each([
   ['an issuer without audiences', 'gateway.config.auth.issuers[0].issuer=https://a', "missing property 'audiences'"],
   ['no database at all', 'database.trial=false', 'set database.existingSecret to the name of a Secret'],
   ['two databases', 'database.existingSecret=mine', 'set database.trial to false to use it'],
+  ['a digest that is none', 'image.digest=sha256:abc', "at '/image/digest'"],
+  ['a label by which pods are selected', 'operator.podLabels.app\\.kubernetes\\.io/name=x', 'invalid propertyName'],
+  [
+    'a variable that the chart sets',
+    'gateway.extraEnv[0].name=DATABASE_URL,gateway.extraEnv[0].value=x',
+    "'not' failed",
+  ],
+  ['a variable without a value', 'gateway.extraEnv[0].name=A', "'oneOf' failed"],
+  [
+    'a mount of no volume',
+    `${mount}.name=ca,${mount}.mountPath=/ca`,
+    'the volume ca, which is not in gateway.extraVolumes',
+  ],
+  ['a budget that blocks every drain', 'gateway.podDisruptionBudget.maxUnavailable=0', 'maxUnavailable'],
+  ['an Ingress without a host', 'ingress.enabled=true', 'set ingress.hosts'],
+  ['a HTTPRoute without a Gateway', 'httpRoute.enabled=true', 'set httpRoute.parentRefs'],
+  [
+    'an autoscaler that measures nothing',
+    `${scale}.enabled=true,${scale}.targetCPUUtilizationPercentage=0`,
+    'measures nothing',
+  ],
+  ['an autoscaler whose most is less than its least', `${scale}.enabled=true,${scale}.minReplicas=20`, 'greater than'],
+  ['a share of memory that nobody requests', `${memory},gateway.resources=null`, 'set gateway.resources.requests.'],
+  ['two monitors', 'metrics.serviceMonitor.enabled=true,metrics.podMonitor.enabled=true', 'enable one of them'],
+  ['a closed network that is not enforced', `networkPolicy.enabled=false,${anywhere}`, 'networkPolicy is not enabled'],
 ])('%s in the values is refused', async (_title, setting, message) => {
   await expect(renderChart('demo', ['--set', setting])).rejects.toThrow(message);
 });
@@ -110,7 +138,7 @@ it('values.yaml documents every field that the schema knows, and no other', asyn
 });
 
 it('every container runs under the restricted pod security standard with a read-only root', async () => {
-  const pods = documents(await renderChart('demo', trial)).flatMap((it) => it.spec?.template?.spec ?? []);
+  const pods = objectsOf<Manifest>(await renderChart('demo', trial)).flatMap((it) => it.spec?.template?.spec ?? []);
   expect(pods).toHaveLength(4);
   for (const pod of pods) {
     expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
@@ -135,7 +163,7 @@ it('the API server warns of nothing where the restricted pod security standard h
 });
 
 it('alerts are there only when they are asked for, and every metric that they ask for is one of the gateway', async () => {
-  const rules = (manifests: string) => documents(manifests).filter(({ kind }) => kind === 'PrometheusRule');
+  const rules = (manifests: string) => objectsOf<Manifest>(manifests).filter(({ kind }) => kind === 'PrometheusRule');
   expect(rules(await renderChart('demo', trial))).toEqual([]);
   const asked = ['--set', 'alerts.enabled=true,alerts.labels.release=prometheus'];
   const [rule] = rules(await renderChart('demo', asked));
@@ -151,23 +179,16 @@ it('alerts are there only when they are asked for, and every metric that they as
 });
 
 it('no password or key is part of the release', async () => {
-  expect(documents(await renderChart('demo', trial)).map((it) => it.kind)).not.toContain('Secret');
+  expect(objectsOf<Manifest>(await renderChart('demo', trial)).map((it) => it.kind)).not.toContain('Secret');
 });
 
-interface Manifest {
-  readonly kind: string;
+interface Manifest extends ChartObject {
   readonly spec?: { readonly template?: { readonly metadata: object; readonly spec: PodSpec } };
 }
 
 interface PodSpec {
   readonly securityContext: object;
   readonly containers: readonly { readonly securityContext: object }[];
-}
-
-function documents(manifests: string): Manifest[] {
-  return parseAllDocuments(manifests)
-    .map((it) => it.toJS() as Manifest | null)
-    .filter((it) => it !== null);
 }
 
 interface ObjectSchema {

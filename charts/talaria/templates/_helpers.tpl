@@ -1,10 +1,13 @@
-{{/* Labels of an object. Takes a dict: root, component. */}}
+{{/* Labels of an object. Takes a dict: root, component, and optionally extra: labels that win over commonLabels. */}}
 {{- define "talaria.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: talaria
 {{ include "talaria.selector" .component }}
+{{- with merge dict (.extra | default dict) .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/* Labels that select the pods of a component, and never change. */}}
@@ -14,7 +17,11 @@ app.kubernetes.io/component: {{ . }}
 {{- end }}
 
 {{- define "talaria.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
 {{- end }}
 
 {{/* The Secret that holds the database's URLs. */}}
@@ -45,7 +52,7 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
-{{/* Environment of every Talaria process. Takes a dict: root, port. */}}
+{{/* Environment of every Talaria process. Takes a dict: root, port, extra. */}}
 {{- define "talaria.env" -}}
 - name: TALARIA_NAMESPACE
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
@@ -57,6 +64,9 @@ capabilities:
   value: 0.0.0.0:{{ .port }}
 - name: TALARIA_LOG_LEVEL
   value: {{ .root.Values.logLevel }}
+{{- with .extra }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "talaria.probes" -}}
@@ -75,19 +85,30 @@ readinessProbe:
   timeoutSeconds: 2
 {{- end }}
 
-{{/* Where pods run and what is added to them. Takes the values of a component. */}}
+{{/* Where pods run and what is added to them. Takes a dict: values (of a component), component. */}}
 {{- define "talaria.scheduling" -}}
-{{- with .nodeSelector }}
+{{- $component := .component }}
+{{- with .values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .values.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .tolerations }}
+{{- with .values.tolerations }}
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .affinity }}
+{{- with .values.affinity }}
 affinity:
   {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- range . }}
+  {{- $own := dict "labelSelector" (dict "matchLabels" (include "talaria.selector" $component | fromYaml)) }}
+  - {{ merge (deepCopy .) $own | toYaml | nindent 4 | trim }}
+  {{- end }}
 {{- end }}
 {{- end }}
 
@@ -105,4 +126,24 @@ affinity:
 {{- range $shard := until 16 }}
 - {{ printf "talaria-credentials-%02d" $shard }}
 {{- end }}
+{{- end }}
+
+{{/* Names and the API server. */}}
+{{- define "talaria.controlEgress" -}}
+- ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+  {{- with .Values.networkPolicy.dnsTo }}
+  to:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+- ports:
+    {{- range .Values.networkPolicy.apiServerPorts }}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+{{- end }}
+
+{{/* What has metrics, by labels that its Services and pods both have. */}}
+{{- define "talaria.monitored" -}}
+matchExpressions:
+  - {key: app.kubernetes.io/name, operator: In, values: [talaria]}
+  - {key: app.kubernetes.io/component, operator: In, values: [operator, gateway]}
 {{- end }}
