@@ -11,6 +11,7 @@ const benchmarks: Readonly<Record<string, string>> = {
   gateway: "the gateway's added time on a chat completion, against a bare proxy",
   streams: '500 streams at once, and memory over 200,000 requests',
   propagation: 'from the API server taking a Route to every gateway serving it',
+  rotation: 'from the write of a Secret to its new value in use on every gateway',
   'cron-kill': '100,000 slots of 10,000 CronJobs while replicas are killed, restart and have wrong clocks',
   deliveries: '100,000 deliveries to a target that fails, hangs, limits and dies, while replicas are killed',
 };

@@ -11,7 +11,8 @@ const allowList = z.strictObject({
     .default([]),
 });
 
-const gatewayConfigSchema = z.strictObject({
+/** The configuration file of the gateway: every field with its bounds and default. */
+export const gatewayConfigSchema = z.strictObject({
   auth: z.strictObject({ issuers: issuersSchema }).prefault({}),
   cors: z
     .strictObject({

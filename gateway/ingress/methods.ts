@@ -22,10 +22,11 @@ export function createMethodTable(): MethodTable {
     },
     allowed,
     refusal: (method, url) => {
-      const path = (url.split('?')[0] ?? '').slice(0, 200);
       const others = allowed(url);
+      // The path is not repeated: some clients put their key there.
       if (others.length === 0)
-        return new TalariaError('not_found', `There is nothing at ${path}. GET /openapi.json lists the paths.`);
+        return new TalariaError('not_found', 'There is nothing at this path. GET /openapi.json lists the paths.');
+      const path = (url.split('?')[0] ?? '').slice(0, 200);
       return new TalariaError('method_not_allowed', `${path} does not take ${method}. It takes ${others.join(', ')}.`);
     },
   };

@@ -28,7 +28,7 @@ export function findSecret(name: string, use: SecretUse, lookups: SourceLookups)
 
 /** The text of one key of a Secret, without the line end that files have at theirs. */
 export function findCredential(secret: SecretResource, key: string): Found<string> {
-  const encoded = secret.data[key];
+  const encoded = ownValue(secret.data, key);
   if (encoded === undefined) {
     const keys = Object.keys(secret.data).sort().join(', ');
     return failed('SecretKeyNotFound', `Secret "${secret.name}" has no key "${key}"; its keys: ${keys || 'none'}`);
@@ -49,7 +49,7 @@ export function findText(name: string, key: string, namespace: string, lookups: 
   const configMap = lookups.configMap(name);
   const problem = configMapProblem(name, configMap, namespace);
   if (problem !== undefined) return { problem };
-  const value = configMap?.data[key];
+  const value = ownValue(configMap?.data ?? {}, key);
   if (value !== undefined) return { value };
   const keys = Object.keys(configMap?.data ?? {})
     .sort()
@@ -106,6 +106,11 @@ function configMapProblem(
   }
   if (configMap.source) return undefined;
   return { reason: 'ConfigMapNotLabeled', message: `ConfigMap "${name}" is not labelled for use; run: ${cure}` };
+}
+
+/** Keys are chosen by authors: `constructor` is one, and every object of JavaScript has it. */
+function ownValue(data: Readonly<Record<string, string>>, key: string): string | undefined {
+  return Object.hasOwn(data, key) ? data[key] : undefined;
 }
 
 function failed(reason: Problem['reason'], message: string): { readonly problem: Problem } {

@@ -30,7 +30,10 @@ describe('by default', () => {
     ['172.31.255.255', 'private'],
     ['192.168.1.1', 'private'],
     ['100.64.0.1', 'private'],
+    ['192.0.0.8', 'private'],
+    ['198.19.255.255', 'private'],
     ['fc00::1', 'private'],
+    ['64:ff9b:1::a9fe:a9fe', 'private'],
   ])('%s is refused as %s, with the cure', (address, what) => {
     expect(closed.refusal(address, 'host.example')).toMatch(new RegExp(`${what} address.*egress\\.delivery\\.allow`));
   });
