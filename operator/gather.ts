@@ -16,7 +16,9 @@ export function createGather(
   const declared = <K extends Kind>(kind: K) =>
     keeper<Declared<ObjectOf[K]>>(async (raw) => {
       await breathe();
-      return await declare(kind, raw);
+      const value = await declare(kind, raw);
+      keepOneSpec(raw, value);
+      return value;
     }, isUnchanged);
   const [agents, routes, cronJobs] = [declared('Agent'), declared('Route'), declared('CronJob')];
   const secrets = keeper(async (raw: Secret) => declareSecret(raw), hasSameData);
@@ -28,6 +30,14 @@ export function createGather(
     secrets: await secrets(watch.secrets.list().filter(({ metadata }) => !shardNames.includes(metadata.name))),
     configMaps: await configMaps(watch.configMaps.list()),
   });
+}
+
+/**
+ * There are thousands of specs, and the watch needs its copy no more: from now on it holds the one that was read, which
+ * reads the same again.
+ */
+function keepOneSpec(raw: KubeObject, { object }: Declared<{ readonly spec: object }>): void {
+  if (object !== undefined) Reflect.set(raw, 'spec', object.spec);
 }
 
 /** Whether a change of an Agent, Route or CronJob can matter to translate: status and managed fields cannot. */

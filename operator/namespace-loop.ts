@@ -60,7 +60,7 @@ export function createNamespaceLoop(options: NamespaceLoopOptions): NamespaceLoo
     if (found.publication !== undefined) ledger.published(found.content, found.publication.sequence);
     publication = found.publication;
     isUnreadable = found.isUnreadable;
-    return { content: found.content, versionKey: shards.versionKey() };
+    return { content: found.content, versionKey: shards.versionKey(), isCopy: true };
   };
 
   const pass = async (signal: AbortSignal): Promise<void> => {
@@ -71,7 +71,7 @@ export function createNamespaceLoop(options: NamespaceLoopOptions): NamespaceLoo
     const { content, credentials } = compilation;
     await shards.add(credentials);
     const current = await publisher.publish(content);
-    published = { ...published, content };
+    published = { versionKey: published.versionKey, content };
     ledger.published(content, current.sequence);
     options.onPublished(current, startedAt);
     publication = current;

@@ -12,6 +12,8 @@ export interface OwnObjects<T extends KubeObject> {
   readonly refresh: () => Promise<void>;
   /** What is stored, as far as we know. */
   readonly get: (name: string) => T | undefined;
+  /** Replaces what is kept of each object, so that contents that nobody asks for again need not lie in memory. */
+  readonly keepOnly: (part: (object: T) => T) => void;
   /** Creates or replaces one object. Throws KubeError 409 when it is not what we know. */
   readonly write: (name: string, content: Omit<Written<T>, 'metadata'>, annotations?: Annotations) => Promise<void>;
   /** Takes a change of the watch; true when somebody else made it, so that `refresh` has to look. */
@@ -74,6 +76,9 @@ export function createOwnObjects<T extends KubeObject>(options: OwnObjectsOption
       await Promise.all([...doubtful].map(read));
     },
     get: (name) => known.get(name),
+    keepOnly: (part) => {
+      for (const [name, object] of known) known.set(name, part(object));
+    },
     write: async (name, content, annotations) => {
       options.demandLeadership();
       const before = known.get(name);

@@ -1,3 +1,4 @@
+import { canonicalJson } from '../core/lib/json.ts';
 import type { SnapshotContent } from '../core/snapshot/schema.ts';
 import type { Acknowledgements } from './acknowledgements.ts';
 import type { Programming } from './object-status.ts';
@@ -9,6 +10,10 @@ export interface ProgrammingLedger {
   readonly of: (uid: string) => Programming;
   /** How long ago the present content of the object was published, in milliseconds of the clock given. */
   readonly ageMs: (uid: string) => number;
+}
+
+interface Keyed {
+  readonly uid: string;
 }
 
 interface Place {
@@ -23,6 +28,12 @@ export function createProgrammingLedger(
 ): ProgrammingLedger {
   const places = new Map<string, Place>();
 
+  const placeOf = (entry: Keyed, anew: Place): Place => {
+    const place = places.get(entry.uid);
+    if (place === undefined || place.entry === entry) return place ?? anew;
+    return canonicalJson(place.entry) === canonicalJson(entry) ? { ...place, entry } : anew;
+  };
+
   const forgetAllBut = (content: SnapshotContent): void => {
     const uids = new Set(listsOf(content).flatMap((list) => list.map(({ uid }) => uid)));
     for (const uid of places.keys()) if (!uids.has(uid)) places.delete(uid);
@@ -35,7 +46,7 @@ export function createProgrammingLedger(
       for (const list of listsOf(content)) {
         count += list.length;
         for (const entry of list) {
-          if (places.get(entry.uid)?.entry !== entry) places.set(entry.uid, { entry, sequence, at });
+          places.set(entry.uid, placeOf(entry, { entry, sequence, at }));
         }
       }
       if (places.size > count) forgetAllBut(content);
@@ -50,6 +61,6 @@ export function createProgrammingLedger(
   };
 }
 
-function listsOf({ agents, routes, jobs }: SnapshotContent): readonly (readonly { readonly uid: string }[])[] {
+function listsOf({ agents, routes, jobs }: SnapshotContent): readonly (readonly Keyed[])[] {
   return [agents, routes, jobs];
 }

@@ -99,17 +99,22 @@ export function createPublisher(options: PublisherOptions): Publisher {
       await writeIndex({ schema: snapshotSchemaVersion, ...current, buckets });
       log.info(current, 'published a snapshot');
     }
+    objects.keepOnly(withoutBucket);
     return current;
   };
 
   return {
     publish,
     observe: objects.observe,
-    reload: objects.load,
+    reload: async () => {
+      await objects.load();
+      objects.keepOnly(withoutBucket);
+    },
     load: async () => {
       await objects.load();
       const { content, index, isUnreadable } = readPublished(objects.get, log);
       published = index && { revision: index.revision, sequence: index.sequence };
+      objects.keepOnly(withoutBucket);
       return { content, publication: published, isUnreadable };
     },
     claim: async () => {
@@ -137,4 +142,13 @@ function hashOf(stored: ConfigMap | undefined): string {
   const hash = sha256(unpackBucket(stored) ?? '');
   hashes.set(stored, hash);
   return hash;
+}
+
+/** Of a bucket its hash is enough. */
+function withoutBucket(stored: ConfigMap): ConfigMap {
+  const { metadata } = stored;
+  if (metadata.name === snapshotIndexName || (stored.data ?? stored.binaryData) === undefined) return stored;
+  const kept = { metadata };
+  hashes.set(kept, hashOf(stored));
+  return kept;
 }

@@ -11,11 +11,12 @@ import {
   type Secret,
   secrets,
 } from '../core/kube/resources.ts';
-import type { KubeClient, KubeMetadata, KubeObject, KubeResource } from '../core/kube/types.ts';
+import type { KubeClient, KubeObject, KubeResource } from '../core/kube/types.ts';
 import type { Clock } from '../core/lib/clock.ts';
 import type { Logger } from '../core/lib/log.ts';
 import type { Kind } from '../crds/common.ts';
-import { credentialsLabel, gatewayKeyLabel, runAtAnnotation, sourceLabel } from './declare.ts';
+import { credentialsLabel, gatewayKeyLabel, sourceLabel } from './declare.ts';
+import { keptObject } from './kept-object.ts';
 
 /** Copies of everything in the namespace that the operator acts on. */
 export interface Watch {
@@ -48,7 +49,7 @@ export function createWatch(options: WatchOptions): Watch {
   const reflect = <T extends KubeObject>(
     resource: KubeResource<T>,
     onChange: (change: Change<T>) => void,
-    trim?: (object: T) => T,
+    trim?: (object: T, known: T | undefined) => T,
   ): Reflector<T> =>
     createReflector({
       client,
@@ -62,9 +63,9 @@ export function createWatch(options: WatchOptions): Watch {
     });
 
   const declared = {
-    Agent: reflect(agents, (change) => options.onDeclared('Agent', change), withoutAuthorship),
-    Route: reflect(routes, (change) => options.onDeclared('Route', change), withoutAuthorship),
-    CronJob: reflect(cronJobs, (change) => options.onDeclared('CronJob', change), withoutAuthorship),
+    Agent: reflect(agents, (change) => options.onDeclared('Agent', change), keptObject),
+    Route: reflect(routes, (change) => options.onDeclared('Route', change), keptObject),
+    CronJob: reflect(cronJobs, (change) => options.onDeclared('CronJob', change), keptObject),
   };
   const copies = {
     secrets: reflect(secrets, options.onSecret, withoutForeignSecret),
@@ -85,23 +86,6 @@ export function createWatch(options: WatchOptions): Watch {
       await Promise.all(all.map((reflector) => reflector.whenSynced(signal)));
     },
   };
-}
-
-/** What is kept of thousands of objects: one of the annotations is the whole object again, as kubectl applied it. */
-function withoutAuthorship({ metadata, ...object }: KubeObject): KubeObject {
-  const { name, namespace, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp } = metadata;
-  const runAt = metadata.annotations?.[runAtAnnotation];
-  const kept = {
-    name,
-    namespace,
-    uid,
-    resourceVersion,
-    generation,
-    creationTimestamp,
-    deletionTimestamp,
-    annotations: runAt === undefined ? undefined : { [runAtAnnotation]: runAt },
-  };
-  return { ...object, metadata: kept as KubeMetadata };
 }
 
 /** Values of Secrets that nobody gave to Talaria are not kept in memory; of our own shards the version is enough. */

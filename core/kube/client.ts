@@ -132,7 +132,7 @@ interface ListPage<T extends KubeObject> {
 async function listAll<T extends KubeObject>(
   send: (request: RawRequest) => Promise<unknown>,
   path: string,
-  { labelSelector, fieldSelector, resourceVersion, ...call }: ListOptions,
+  { labelSelector, fieldSelector, resourceVersion, keep, ...call }: ListOptions<T>,
 ): Promise<KubeList<T>> {
   const items: T[] = [];
   const exact = resourceVersion === undefined ? {} : { resourceVersion, resourceVersionMatch: 'Exact' };
@@ -142,7 +142,7 @@ async function listAll<T extends KubeObject>(
     const from = token === undefined ? exact : { continue: token };
     const query = { limit: pageSize, labelSelector, fieldSelector, ...from };
     const page = asPage<T>(await send({ ...call, method: 'GET', path, query }));
-    items.push(...(page.items ?? []));
+    for (const item of page.items ?? []) items.push(keep === undefined ? item : keep(item));
     token = page.metadata?.continue;
     if (token === undefined || token === '') return { items, resourceVersion: page.metadata?.resourceVersion ?? '' };
   }

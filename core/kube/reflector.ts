@@ -25,8 +25,11 @@ export interface ReflectorOptions<T extends KubeObject> extends Selection {
   readonly resource: KubeResource<T>;
   /** Called for one change at a time, after the copy holds it. What it throws is logged and changes nothing. */
   readonly onChange: (change: Change<T>) => void | Promise<void>;
-  /** What the copy keeps of an object; for what must not or need not lie in memory. Default: everything. */
-  readonly trim?: ((object: T) => T) | undefined;
+  /**
+   * What the copy keeps of an object; for what must not or need not lie in memory. `known` is what it has kept of the
+   * object so far, whose parts may be kept on. Default: everything.
+   */
+  readonly trim?: ((object: T, known: T | undefined) => T) | undefined;
   /** A list or watch failed; the reflector goes on by itself. */
   readonly onFailure?: ((error: unknown) => void) | undefined;
   /** A relist found this many changes that the watch should have delivered and did not. */
@@ -67,7 +70,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   const stopping = new AbortController();
   const firstList = Promise.withResolvers<void>();
   const { signal } = stopping;
-  const kept = (object: T): T => (options.trim ?? same)(withoutManagedFields(object));
+  const keep = (object: T): T => (options.trim ?? same)(withoutManagedFields(object), store.get(object.metadata.name));
   /** Where the next watch goes on; undefined: list first. */
   let cursor: string | undefined;
   let synced = false;
@@ -86,8 +89,8 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   };
 
   const list = async (): Promise<string> => {
-    const listed = await client.list(resource, { labelSelector, fieldSelector, signal });
-    const changes = store.replaceAll(listed.items.map(kept));
+    const listed = await client.list(resource, { labelSelector, fieldSelector, keep, signal });
+    const changes = store.replaceAll(listed.items);
     listedAt = clock.monotonic();
     synced = true;
     firstList.resolve();
@@ -97,8 +100,8 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
 
   /** At exactly the version that the watch has reached, so that every difference is a change it lost. */
   const relist = async (resourceVersion: string): Promise<void> => {
-    const listed = await client.list(resource, { labelSelector, fieldSelector, resourceVersion, signal });
-    const missed = store.replaceAll(listed.items.map(kept));
+    const listed = await client.list(resource, { labelSelector, fieldSelector, resourceVersion, keep, signal });
+    const missed = store.replaceAll(listed.items);
     listedAt = clock.monotonic();
     if (missed.length > 0) {
       log.error({ missed: missed.length }, 'the watch had missed changes');
@@ -109,7 +112,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
 
   const take = async (event: WatchEvent<T>): Promise<string | undefined> => {
     if (event.type === 'bookmark') return event.resourceVersion;
-    const object = kept(event.object);
+    const object = keep(event.object);
     await deliver(event.type === 'deleted' ? store.remove(object) : store.put(object));
     return object.metadata.resourceVersion;
   };

@@ -67,9 +67,11 @@ export interface CallOptions {
   readonly deadlineMs?: number | undefined;
 }
 
-export interface ListOptions extends Selection, CallOptions {
+export interface ListOptions<T extends KubeObject = KubeObject> extends Selection, CallOptions {
   /** The state at exactly this version (KubeError 410 when it is too old); absent: the newest. */
   readonly resourceVersion?: string | undefined;
+  /** What to keep of an object, asked page by page: thousands of whole objects at once are far more than what is kept of them. */
+  readonly keep?: ((object: T) => T) | undefined;
 }
 
 export interface WatchOptions extends Selection {
@@ -131,7 +133,7 @@ export interface KubeClient {
     options?: CallOptions,
   ) => Promise<T | undefined>;
   /** All pages, 500 objects each. */
-  readonly list: <T extends KubeObject>(resource: KubeResource<T>, options?: ListOptions) => Promise<KubeList<T>>;
+  readonly list: <T extends KubeObject>(resource: KubeResource<T>, options?: ListOptions<T>) => Promise<KubeList<T>>;
   /** Events until the server closes the stream (the iteration ends) or it breaks (the iteration throws). */
   readonly watch: <T extends KubeObject>(
     resource: KubeResource<T>,

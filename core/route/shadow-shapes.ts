@@ -92,28 +92,37 @@ function createRanked({ name, priority, createdAt, rules: entries }: RouteEntry)
   const rules: RankedRule[] = [];
   const route: RankedRoute = { name, priority, createdAt: ageOf(createdAt), rules };
   for (const [rulePosition, { name: ruleName, agentRefs, matches: declared }] of entries.entries()) {
-    const matches: RankedMatch[] = [];
-    const rule: RankedRule = { name: ruleName, agentRefs, matches };
+    const rule = { name: ruleName, agentRefs, matches: [] as readonly RankedMatch[] };
+    const held = [...declared.entries()].filter(([, entry]) => canHold(entry));
+    // An array that is mapped takes what it needs, one that is pushed to far more.
+    rule.matches = held.map(([position, entry]) => rankedMatch({ route, rule, rulePosition, position }, entry));
     rules.push(rule);
-    for (const [position, entry] of declared.entries()) {
-      if (!canHold(entry)) continue;
-      const headers = headersOf(entry);
-      const rank = { rulePosition, position, specificity: specificity(entry) };
-      matches.push({ route, rule, ...rank, entry, headers, ...comparisonOf(entry, headers) });
-    }
   }
   return route;
 }
 
-function comparisonOf(
+/** There are tens of thousands, so that what they have in common is shared. */
+function rankedMatch(
+  { route, rule, rulePosition, position }: Pick<RankedMatch, 'route' | 'rule' | 'rulePosition' | 'position'>,
   entry: MatchEntry,
-  headers: readonly HeaderPattern[],
-): Pick<RankedMatch, 'mask' | 'shape' | 'key'> {
+): RankedMatch {
+  const found = headersOf(entry);
+  const headers = found.length === 0 ? noHeaders : found;
+  const headerNames = headers.map(({ name }) => name);
   let mask = headers.length === 0 ? 0 : headersBit;
   for (const { name, bit } of comparedFields) if (entry[name] !== undefined) mask |= bit;
-  const headerNames = headers.map(({ name }) => name);
+  const shape = headers.length === 0 ? plainShapeOf(mask) : `${mask} ${headerNames.join(' ')}`;
   const key = keyOf({ fields: fieldsOf(mask), headerNames }, { entry, headers }) ?? '';
-  return { mask, shape: `${mask} ${headerNames.join(' ')}`, key };
+  return { route, rule, rulePosition, position, specificity: specificity(entry), entry, headers, mask, shape, key };
+}
+
+const noHeaders: readonly HeaderPattern[] = [];
+const plainShapes = new Map<number, string>();
+
+function plainShapeOf(mask: number): string {
+  const shape = plainShapes.get(mask) ?? `${mask} `;
+  plainShapes.set(mask, shape);
+  return shape;
 }
 
 function shapeOf({ shape: id, mask, headers }: RankedMatch): Shape {
@@ -130,12 +139,13 @@ function keyOf(
   { fields, headerNames }: Pick<Shape, 'fields' | 'headerNames'>,
   match: Pick<RankedMatch, 'entry' | 'headers'>,
 ): string | undefined {
-  let key = '';
-  for (const name of fields) key += `${match.entry[name]?.length}:${match.entry[name]}`;
+  const parts: (string | number)[] = [];
+  for (const name of fields) parts.push(match.entry[name]?.length ?? 0, ':', match.entry[name] ?? '');
   for (const name of headerNames) {
     const value = headerOf(match, name);
     if (value === undefined) return undefined;
-    key += `${value.length}:${value}`;
+    parts.push(value.length, ':', value);
   }
-  return key;
+  // Joined, because a sum of strings would keep all its parts.
+  return parts.join('');
 }

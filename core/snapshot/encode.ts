@@ -11,7 +11,7 @@ export interface EncodedSnapshot {
 }
 
 export interface EncodedBucket {
-  /** Canonical JSON of a SnapshotContent. */
+  /** Canonical JSON of a SnapshotContent. Made from its parts each time it is asked for: together they are large. */
   readonly text: string;
   /** SHA-256 (hex) of `text`. */
   readonly sha256: string;
@@ -21,13 +21,12 @@ export interface EncodedBucket {
 export const oneBucketBytes = 64 * 1024;
 
 /**
- * Encodes a snapshot; the order of its lists does not matter. `previous` makes it fast: the text of an entry object is
- * kept as long as the object lives, and a bucket in which nothing changed is taken over. Entries must therefore never
- * be mutated. Throws when a text that an entry names is missing.
+ * Encodes a snapshot; the order of its lists does not matter. `previous` makes it fast: a bucket that holds the same
+ * entry objects is taken over. Entries must therefore never be mutated. Throws when a text that an entry names is missing.
  */
 export function encodeSnapshot(content: SnapshotContent, previous?: EncodedSnapshot): EncodedSnapshot {
   const members = membersOf(content);
-  const count = totalBytes(members, content.texts) <= oneBucketBytes ? 1 : maxBuckets;
+  const count = fitsOneBucket(members, content.texts) ? 1 : maxBuckets;
   const buckets = partition(members, count).map((part, index) => encodeBucket(part, content, previous?.buckets[index]));
   return {
     revision: revisionOf(
@@ -47,12 +46,11 @@ const listNames = ['agents', 'gatewayKeys', 'jobs', 'routes'] as const;
 type ListName = (typeof listNames)[number];
 type Entry = SnapshotContent[ListName][number];
 
-/** What encoding needs to know of one entry. It is kept with the entry object. */
+/** What encoding needs to know of one entry. It is kept with the entry object. Its JSON is not: all of it is large. */
 interface Member {
   readonly name: string;
   readonly uid: string;
-  readonly json: string;
-  readonly bytes: number;
+  readonly entry: Entry;
   /** Its bucket when there are `maxBuckets`. */
   readonly bucket: number;
   readonly texts: readonly string[];
@@ -61,7 +59,13 @@ interface Member {
 type Members = Readonly<Record<ListName, readonly Member[]>>;
 
 const memberOfEntry = new WeakMap<Entry, Member>();
-const membersOfBucket = new WeakMap<EncodedBucket, Members>();
+/** What the text of a bucket is made from. */
+interface Parts {
+  readonly members: Members;
+  readonly texts: readonly (readonly [string, string])[];
+}
+
+const partsOfBucket = new WeakMap<EncodedBucket, Parts>();
 
 function membersOf(content: SnapshotContent): Members {
   return {
@@ -75,15 +79,8 @@ function membersOf(content: SnapshotContent): Members {
 function memberOf(entry: Entry, texts: () => readonly string[]): Member {
   const known = memberOfEntry.get(entry);
   if (known !== undefined) return known;
-  const json = canonicalJson(entry);
-  const member = {
-    name: entry.name,
-    uid: entry.uid,
-    json,
-    bytes: Buffer.byteLength(json),
-    bucket: bucketOf(entry.uid, maxBuckets),
-    texts: texts(),
-  };
+  const { name, uid } = entry;
+  const member = { name, uid, entry, bucket: bucketOf(uid, maxBuckets), texts: texts() };
   memberOfEntry.set(entry, member);
   return member;
 }
@@ -96,14 +93,16 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function totalBytes(members: Members, texts: SnapshotContent['texts']): number {
+function fitsOneBucket(members: Members, texts: SnapshotContent['texts']): boolean {
   let bytes = 0;
-  for (const list of listNames) for (const member of members[list]) bytes += member.bytes;
-  for (const hash of neededTexts(members)) {
-    if (bytes > oneBucketBytes) return bytes;
-    bytes += Buffer.byteLength(textJson(hash, texts));
+  for (const list of listNames) {
+    for (const { entry } of members[list]) {
+      bytes += Buffer.byteLength(canonicalJson(entry));
+      if (bytes > oneBucketBytes) return false;
+    }
   }
-  return bytes;
+  for (const hash of neededTexts(members)) bytes += Buffer.byteLength(JSON.stringify(textOf(hash, texts)));
+  return bytes <= oneBucketBytes;
 }
 
 function partition(members: Members, count: number): readonly Members[] {
@@ -120,22 +119,40 @@ function partition(members: Members, count: number): readonly Members[] {
 
 function encodeBucket(members: Members, content: SnapshotContent, previous: EncodedBucket | undefined): EncodedBucket {
   if (previous !== undefined && holdsTheSame(previous, members)) return previous;
-  const texts = neededTexts(members).map((hash) => `${JSON.stringify(hash)}:${textJson(hash, content.texts)}`);
-  const lists = listNames.map((list) => `"${list}":[${members[list].map((member) => member.json).join(',')}]`);
-  const text = `{${lists.join(',')},"texts":{${texts.join(',')}}}`;
-  const bucket = { text, sha256: sha256(text) };
-  membersOfBucket.set(bucket, members);
+  const texts = neededTexts(members).map((hash) => [hash, textOf(hash, content.texts)] as const);
+  const hash = sha256(bucketText({ members, texts }));
+  const bucket = hash === previous?.sha256 ? previous : newBucket(hash);
+  partsOfBucket.set(bucket, { members, texts });
   return bucket;
 }
 
-/** Texts go by their hash, so equal entries mean equal texts. */
+function newBucket(hash: string): EncodedBucket {
+  const bucket: EncodedBucket = {
+    get text() {
+      return bucketText(partsOfBucket.get(bucket));
+    },
+    sha256: hash,
+  };
+  return bucket;
+}
+
+function bucketText(parts: Parts | undefined): string {
+  if (parts === undefined) throw new Error('a bucket has no parts');
+  const { members, texts } = parts;
+  const lists = listNames.map(
+    (list) => `"${list}":[${members[list].map(({ entry }) => canonicalJson(entry)).join(',')}]`,
+  );
+  return `{${lists.join(',')},"texts":{${texts.map(([hash, text]) => textJson(hash, text)).join(',')}}}`;
+}
+
+/** Texts go by their hash, so the same entries mean equal texts. */
 function holdsTheSame(bucket: EncodedBucket, members: Members): boolean {
-  const held = membersOfBucket.get(bucket);
+  const held = partsOfBucket.get(bucket)?.members;
   if (held === undefined) return false;
   return listNames.every(
     (list) =>
       held[list].length === members[list].length &&
-      held[list].every((member, index) => member.json === members[list][index]?.json),
+      held[list].every((member, index) => member === members[list][index]),
   );
 }
 
@@ -147,8 +164,12 @@ function neededTexts(members: Members): readonly string[] {
   return [...hashes].sort();
 }
 
-function textJson(hash: string, texts: SnapshotContent['texts']): string {
+function textJson(hash: string, text: string): string {
+  return `${JSON.stringify(hash)}:${JSON.stringify(text)}`;
+}
+
+function textOf(hash: string, texts: SnapshotContent['texts']): string {
   const text = texts[hash];
   if (text === undefined) throw new Error(`the snapshot lacks the text ${hash} that one of its entries names`);
-  return JSON.stringify(text);
+  return text;
 }

@@ -14,19 +14,10 @@ export const readableBytes = 256 * 1024;
 /** A text that unpacks to more is refused: no operator writes one. */
 const maxUnpackedBytes = 256 * 1024 * 1024;
 
-const packed = new WeakMap<EncodedBucket, BucketPayload>();
-
-/** How a bucket is stored. Kept with the bucket object, so asking again is free. */
-export function packBucket(bucket: EncodedBucket): BucketPayload {
-  const known = packed.get(bucket);
-  if (known !== undefined) return known;
-  const bytes = Buffer.byteLength(bucket.text);
-  const payload =
-    bytes <= readableBytes
-      ? { data: { [bucketKey]: bucket.text } }
-      : { binaryData: { [compressedKey]: gzipSync(bucket.text).toString('base64') } };
-  packed.set(bucket, payload);
-  return payload;
+/** How a bucket is stored. */
+export function packBucket({ text }: Pick<EncodedBucket, 'text'>): BucketPayload {
+  if (Buffer.byteLength(text) <= readableBytes) return { data: { [bucketKey]: text } };
+  return { binaryData: { [compressedKey]: gzipSync(text).toString('base64') } };
 }
 
 /** What counts against the limit of a ConfigMap (1 MiB): values in bytes, compressed ones before base64. */

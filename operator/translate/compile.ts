@@ -10,7 +10,7 @@ import { defaultAgentUid, withDefault } from './default-agent.ts';
 import { jobRules } from './jobs.ts';
 import { keyRules } from './keys.ts';
 import { granted, type Proposal, propose, reused, type Settled, settle } from './proposal.ts';
-import { type Published, sourceLookups } from './published.ts';
+import { emptyContent, type Published, sourceLookups } from './published.ts';
 import { recompile } from './recompile.ts';
 import { routeRules } from './routes.ts';
 
@@ -18,8 +18,8 @@ import { routeRules } from './routes.ts';
  * Makes the next content of the snapshot. A pure function: no client, no clock, nothing mutated, the output sorted and
  * independent of the order of the input. What is published comes in because a generation that is not accepted never changes
  * what serves: the entry of the last accepted one stays. Compiling again with the result as what is published gives the same
- * result. An entry that does not change stays the object that is published, and one changed object costs little more than
- * its own work. Give the compilation whose content is published as `previous`: then changed Routes are compiled alone.
+ * result. An entry that does not change stays the object that is published, unless that
+ * is a copy, and one changed object costs little more than its own work. Give the compilation whose content is published as `previous`: then changed Routes are compiled alone.
  */
 export function compile(resources: Resources, published: Published, previous?: Compilation): Compilation {
   return recompile(resources, published, previous) ?? compileAll(resources, published);
@@ -38,12 +38,14 @@ function compileAll(resources: Resources, published: Published): Compilation {
     ),
   };
   const everyone: readonly Proposal<object, Entry>[] = Object.values(proposed).flat();
+  const before =
+    published.isCopy === true ? sourceLookups(resources, { ...published, content: emptyContent }) : lookups;
   const { short, spare } = admit(everyone, (proposal) => chargesOf(proposal.fallback(lookups)), budgetLimits);
   const settled = {
-    agents: settle(proposed.agents, short, lookups, agentFinish(proposed.agents, short, lookups)),
-    routes: settle(proposed.routes, short, lookups, (entry) => reused(entry, lookups.publishedRoute(entry.uid))),
-    cronJobs: settle(proposed.cronJobs, short, lookups, (entry) => reused(entry, lookups.publishedJob(entry.uid))),
-    keys: settle(proposed.keys, short, lookups, (entry) => reused(entry, lookups.publishedKey(entry.uid))),
+    agents: settle(proposed.agents, short, lookups, agentFinish(proposed.agents, short, lookups, before)),
+    routes: settle(proposed.routes, short, lookups, (entry) => reused(entry, before.publishedRoute(entry.uid))),
+    cronJobs: settle(proposed.cronJobs, short, lookups, (entry) => reused(entry, before.publishedJob(entry.uid))),
+    keys: settle(proposed.keys, short, lookups, (entry) => reused(entry, before.publishedKey(entry.uid))),
   };
   const candidates = Object.values(settled).flatMap((list): readonly Candidate<Entry>[] => list.map(candidateOf));
   return {
@@ -65,11 +67,12 @@ function agentFinish(
   agents: readonly Proposal<Declared<Agent>, AgentEntry>[],
   short: ReadonlyMap<string, Budget>,
   lookups: SourceLookups,
+  before: SourceLookups,
 ): (entry: AgentEntry) => AgentEntry {
   const uid = defaultAgentUid(
     agents.map((proposal) => ({ declared: proposal.declared, candidate: granted(proposal, short, lookups) })),
   );
-  return (entry) => reused(withDefault(entry, entry.uid === uid), lookups.publishedAgent(entry.uid));
+  return (entry) => reused(withDefault(entry, entry.uid === uid), before.publishedAgent(entry.uid));
 }
 
 function candidateOf<E extends Entry>({ candidate }: Settled<unknown, E>): Candidate<E> {

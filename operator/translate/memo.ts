@@ -14,7 +14,7 @@ export function memoised<K extends object, L extends Lookups, V>(
     if (memo?.reads.every((read) => lookups[read.lookup]?.(read.name) === read.answer)) return memo.value;
     const reads: Read[] = [];
     const value = compute(key, recording(lookups, reads));
-    known.set(key, { reads, value });
+    known.set(key, { reads: reads.slice(), value });
     return value;
   };
 }
@@ -29,7 +29,7 @@ function recording<L extends Lookups>(lookups: L, reads: Read[]): L {
   const recorded = Object.entries(lookups).map(([lookup, answerOf]) => {
     const record = (name: string) => {
       const answer = answerOf(name);
-      reads.push({ lookup, name, answer });
+      if (!reads.some((read) => read.name === name && read.lookup === lookup)) reads.push({ lookup, name, answer });
       return answer;
     };
     return [lookup, record] as const;

@@ -7,6 +7,8 @@ export interface Published {
   readonly content: SnapshotContent;
   /** Key of `credentialName`: random, made once for an installation, kept beside the values. */
   readonly versionKey: string;
+  /** The content was just read, so that it is only a copy: equal entries that are made anew take its place. */
+  readonly isCopy?: boolean;
 }
 
 /** Nothing yet. */

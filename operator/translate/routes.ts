@@ -1,4 +1,4 @@
-import type { RouteEntry } from '../../core/snapshot/schema.ts';
+import type { RouteEntry, RuleEntry } from '../../core/snapshot/schema.ts';
 import type { Route } from '../../crds/route.ts';
 import type { Declared } from '../resources.ts';
 import { absent, type Candidate, type KindRules, type SourceLookups } from './candidate.ts';
@@ -30,12 +30,13 @@ function routeEntry({ name, uid, generation, createdAt, object }: Declared<Route
       generation,
       createdAt,
       priority: object.spec.priority,
-      rules: object.spec.rules.map((rule) => ({
-        name: rule.name,
-        matches: rule.matches,
-        agentRefs: rule.agentRefs,
-        sessionScope: rule.session?.scope,
-      })),
+      rules: object.spec.rules.map(ruleEntry),
     }
   );
+}
+
+/** Rules are many, and most are as they are declared. */
+function ruleEntry(rule: Route['spec']['rules'][number]): RuleEntry {
+  const { session, ...same } = rule;
+  return session === undefined ? rule : { ...same, sessionScope: session.scope };
 }

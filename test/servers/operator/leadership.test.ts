@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, inject, it } from 'vitest';
-import { configMaps } from '../../../core/kube/resources.ts';
-import type { KubeClient, KubeObject, KubeResource, WatchEvent } from '../../../core/kube/types.ts';
+import { KubeError } from '../../../core/kube/kube-error.ts';
+import { agents, configMaps, routes } from '../../../core/kube/resources.ts';
+import type { KubeClient, KubeObject, KubeResource, WatchEvent, Written } from '../../../core/kube/types.ts';
 import { systemClock } from '../../../core/lib/clock.ts';
 import { createLogger } from '../../../core/lib/log.ts';
 import { snapshotIndexName } from '../../../core/snapshot/names.ts';
@@ -8,7 +9,7 @@ import { createPublisher, leaderAnnotation } from '../../../operator/publish.ts'
 import { emptyContent } from '../../../operator/translate/published.ts';
 import { startOperator } from '../../harness/talaria-process.ts';
 import { waitFor } from '../../harness/wait-for.ts';
-import { createStage, type Replica, readyAgent, type Stage, settled } from './stage.ts';
+import { createStage, type Replica, readyAgent, readyRoute, type Stage, settled } from './stage.ts';
 
 const quick = { durationMs: 6_000, renewDeadlineMs: 5_000, retryMs: 200 };
 /** Expires long after this test has given up, so whoever leads next was handed the lease. */
@@ -43,6 +44,25 @@ describe('of two operators', () => {
     expect(sequence(replica)).toBeGreaterThan(before);
   });
 
+  it('the one that leads is cut off in the middle of many changes: the other ends with every last change in force', async () => {
+    const { wrap, cut } = cable();
+    const first = stage.startOperator({ podName: 'first', leaseTiming: quick, wrap });
+    await waitFor('the first to lead', first.leading);
+    const second = stage.startOperator({ podName: 'second', leaseTiming: quick });
+    const replica = await stage.startReplica('talaria-gateway-0');
+    await stage.client.create(agents, { metadata: { name: 'coder' } });
+    for (let turn = 0; turn < 40; turn += 1) {
+      if (turn === 20) cut();
+      await stage.client.apply(routes, route(turn % 10, `turn-${turn}`));
+    }
+    await stage.client.delete(routes, 'route-0');
+    await waitFor('the second to lead', second.leading);
+    for (let number = 1; number < 10; number += 1) await settled(stage, 'Route', `route-${number}`, readyRoute);
+    const served = replica.configuration()?.snapshot.content.routes.map(({ rules }) => rules[0]?.name);
+    expect(served).toEqual([31, 32, 33, 34, 35, 36, 37, 38, 39].map((turn) => `turn-${turn}`));
+    expect(await leader()).toMatch(/^second_/);
+  });
+
   it('the one whose lease somebody took is lost and writes no more', async () => {
     const { wrap, writes, seen } = witness();
     const first = stage.startOperator({ podName: 'first', leaseTiming: quick, wrap });
@@ -62,6 +82,38 @@ describe('of two operators', () => {
     expect(writes()).toBe(before);
   });
 });
+
+function route(number: number, rule: string): Written<KubeObject> {
+  const rules = [{ name: rule, matches: [{ chatId: `c${number}` }], agentRefs: [{ name: 'coder' }] }];
+  return { metadata: { name: `route-${number}` }, spec: { rules } } as Written<KubeObject>;
+}
+
+/** What an operator has of the API server until it is cut: then no call of it arrives, as when its node is gone. */
+function cable() {
+  let isCut = false;
+  const guarded = <A extends unknown[], R>(call: (...args: A) => Promise<R>) => {
+    return async (...args: A): Promise<R> => {
+      if (isCut) throw new KubeError({ status: 0, reason: 'Timeout', message: 'the cable is cut' });
+      return await call(...args);
+    };
+  };
+  const wrap = (client: KubeClient): KubeClient => ({
+    ...client,
+    get: guarded(client.get) as KubeClient['get'],
+    list: guarded(client.list) as KubeClient['list'],
+    apply: guarded(client.apply) as KubeClient['apply'],
+    create: guarded(client.create) as KubeClient['create'],
+    replace: guarded(client.replace) as KubeClient['replace'],
+    applyStatus: guarded(client.applyStatus) as KubeClient['applyStatus'],
+    createEvent: guarded(client.createEvent),
+  });
+  return {
+    wrap,
+    cut: () => {
+      isCut = true;
+    },
+  };
+}
 
 /** Stands between an operator and the API server, and counts what it writes besides its lease. */
 function witness() {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configMaps, secrets } from '../../../core/kube/resources.ts';
 import { decodeIndex } from '../../../core/snapshot/decode.ts';
 import { bucketName, snapshotIndexName } from '../../../core/snapshot/names.ts';
+import { shardNames } from '../../../operator/credentials.ts';
 import { waitFor } from '../../harness/wait-for.ts';
 import { createStage, type Replica, type RunningOperator, readyAgent, type Stage, settled } from './stage.ts';
 
@@ -102,6 +103,13 @@ describe('credentials that somebody damages are mended', () => {
     await stage.namespace.kubectl(['delete', 'secret', before.shard]);
     expect(await waitFor('the shard to be back', shardOf)).toEqual(before);
   });
+});
+
+it('credentials come back when every shard is deleted, under the names that the snapshot has', async () => {
+  const before = await shardOf();
+  await stage.namespace.kubectl(['delete', 'secret', ...shardNames, '--ignore-not-found']);
+  expect(await waitFor('the shard to be back', shardOf)).toEqual(before);
+  expect(names()).toEqual(['coder']);
 });
 
 /** The index and the text of its first bucket, or undefined while they do not fit. */

@@ -113,7 +113,16 @@ describe('the ledger of what is programmed', () => {
     expect([ledger.of('one'), ledger.of('two')]).toEqual(['acknowledged', 'awaited']);
     serve('a', 11);
     expect(ledger.of('two')).toBe('acknowledged');
-    ledger.published({ ...emptyContent, routes: [one, key('two')] }, 12);
+    ledger.published({ ...emptyContent, routes: [one, { ...two, generation: 2 }] }, 12);
+    expect([ledger.of('one'), ledger.of('two')]).toEqual(['acknowledged', 'awaited']);
+  });
+
+  it('takes an entry that was read for the same one as an equal entry that was made', () => {
+    const { serve, byAll, byAny } = setUp();
+    const ledger = createProgrammingLedger({ byAll, byAny }, () => 0);
+    ledger.published({ ...emptyContent, routes: [key('one')] }, 10);
+    serve('a', 10);
+    ledger.published({ ...emptyContent, routes: [key('one'), key('two')] }, 11);
     expect([ledger.of('one'), ledger.of('two')]).toEqual(['acknowledged', 'awaited']);
   });
 

@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { freePort } from '../cli/dev/free-port.ts';
+import { startTethered } from '../cli/dev/tethered-process.ts';
+import { deployments } from '../core/kube/resources.ts';
+import type { KubeClient, KubeObject } from '../core/kube/types.ts';
+import { writeComponentKubeconfig } from '../test/harness/install-chart.ts';
+import { runProgram } from '../test/harness/run-program.ts';
+import { waitFor } from '../test/harness/wait-for.ts';
+
+/** The operator of the image: the bundle, started as the chart starts it. */
+export interface BundledOperator {
+  readonly pid: number;
+  /** From the start of the process to its being ready: it leads and has published. */
+  readonly readyMs: number;
+  /** The sum of the samples of a metric. */
+  readonly metric: (name: string) => Promise<number>;
+  readonly log: () => string;
+  readonly kill: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+export interface BundledOperatorOptions {
+  /** Has every right. */
+  readonly client: KubeClient;
+  readonly kubeconfig: string;
+  /** Where `bundle` put it. */
+  readonly dist: string;
+  readonly podName: string;
+  readonly awaitReady?: boolean;
+}
+
+const readyBudgetMs = 300_000;
+const stopBudgetMs = 40_000;
+
+/** Bundles Talaria into a folder. */
+export async function bundle(dist: string): Promise<void> {
+  await runProgram(process.execPath, [path.join(import.meta.dirname, '..', 'scripts', 'bundle.ts'), dist]);
+}
+
+/** Starts it in the namespace of the client, where the chart is installed; resolves when it is ready. */
+export async function startBundledOperator(options: BundledOperatorOptions): Promise<BundledOperator> {
+  const { client, dist, podName } = options;
+  const kubeconfig = path.join(dist, `${podName}.kubeconfig`);
+  await writeComponentKubeconfig(kubeconfig, options.kubeconfig, client.namespace, 'operator');
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const args = await argsOfChart(client);
+  const startedAt = performance.now();
+  let log = '';
+  const running = await startTethered(process.execPath, args, {
+    cwd: path.dirname(dist),
+    env: {
+      KUBECONFIG: kubeconfig,
+      NODE_ENV: 'production',
+      NODE_COMPILE_CACHE: path.join(dist, 'compile-cache'),
+      POD_NAME: podName,
+      TALARIA_NAMESPACE: client.namespace,
+      TALARIA_LISTEN: `127.0.0.1:${port}`,
+    },
+    onOutput: (text) => {
+      log = (log + text).slice(-1_000_000);
+    },
+  });
+  const ready = async () => {
+    if (running.exit() !== undefined) throw new Error(`the operator ended:\n${running.output()}`);
+    return (await fetch(`${url}/readyz`)).ok;
+  };
+  if (options.awaitReady !== false) {
+    await waitFor('the operator to be ready', ready, { timeoutMs: readyBudgetMs, intervalMs: 10 });
+  }
+  const readyMs = performance.now() - startedAt;
+  return {
+    pid: running.pid,
+    readyMs,
+    metric: async (name) => sumOf(name, await (await fetch(`${url}/metrics`)).text()),
+    log: () => log,
+    kill: async () => {
+      await running.stop('SIGKILL', stopBudgetMs);
+    },
+    stop: async () => {
+      await running.stop('SIGTERM', stopBudgetMs);
+    },
+  };
+}
+
+/** Peak resident memory of a process so far, in MiB. */
+export function peakMiB(pid: number): number {
+  return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+}
+
+interface Deployment extends KubeObject {
+  readonly spec: {
+    readonly template: { readonly spec: { readonly containers: readonly { readonly args: string[] }[] } };
+  };
+}
+
+/** What the chart gives Node to run. */
+async function argsOfChart(client: KubeClient): Promise<readonly string[]> {
+  const deployment = (await client.get(deployments, 'talaria-operator')) as Deployment | undefined;
+  return deployment?.spec.template.spec.containers[0]?.args ?? [];
+}
+
+function sumOf(name: string, metrics: string): number {
+  const lines = metrics.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+}
