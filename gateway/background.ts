@@ -7,6 +7,7 @@ import type { AgentStatusSink, JobStatusSink } from './config/source.ts';
 import type { Table } from './config/table.ts';
 import type { Hints } from './db/hints.ts';
 import type { Database } from './db/pool.ts';
+import { addAccountMetrics } from './delivery/account-metrics.ts';
 import { createAccountStatusWriter } from './delivery/account-status-writer.ts';
 import { createSender } from './delivery/send.ts';
 import type { PlatformSenders } from './delivery/targets/platform.ts';
@@ -14,8 +15,10 @@ import { platformSenders } from './delivery/targets/platforms.ts';
 import type { EgressPolicy } from './egress.ts';
 import { createJobRuns } from './job-runs/job-runs.ts';
 import type { Limits } from './limits/limits.ts';
+import { addRunMetrics } from './runs/metrics.ts';
 import { createScheduler } from './schedule/scheduler.ts';
 import { createRetention } from './sessions/retention.ts';
+import type { Tracing } from './tracing/tracing.ts';
 import type { TurnFinisher } from './turns/finish-turn.ts';
 import type { LeaseKeeper } from './worker/lease.ts';
 import { createWorker } from './worker/worker.ts';
@@ -38,6 +41,7 @@ export interface BackgroundOptions {
   /** False while this replica's snapshot is too old to take background work. */
   readonly mayWork: () => boolean;
   readonly registry: Registry;
+  readonly tracing?: Tracing | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -69,6 +73,8 @@ export function createBackground(options: BackgroundOptions): Background {
     sink: options.agentStatus,
     senders: options.platformSenders ?? platformSenders,
   });
+  addAccountMetrics(options.registry, { ...options, senders: options.platformSenders ?? platformSenders });
+  addRunMetrics(options.registry, options);
   let unlisten: readonly (() => void)[] = [];
   const retention = createRetention(options);
   return {

@@ -1,10 +1,13 @@
+import { audit } from '../core/lib/audit.ts';
 import type { Clock } from '../core/lib/clock.ts';
 import type { Logger } from '../core/lib/log.ts';
 import { sleep } from '../core/lib/sleep.ts';
 import { within } from '../core/lib/within.ts';
 import { createTokens } from './admit/tokens/tokens.ts';
-import { createModels } from './agent/models/models.ts';
+import { watchModelHealth } from './agent/models/model-health.ts';
+import { createModels, type WatchCall } from './agent/models/models.ts';
 import type { Tool } from './agent/tools/tool.ts';
+import { traceModelCall } from './agent/trace-turn.ts';
 import { createTurnRunner } from './agent/turn.ts';
 import { createBackground } from './background.ts';
 import type { GatewayConfig } from './config/config-file.ts';
@@ -25,6 +28,7 @@ import { createLimits } from './limits/limits.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createServer } from './server.ts';
 import { createSessionOwners } from './sessions/owners.ts';
+import type { Tracing } from './tracing/tracing.ts';
 import { createActiveTurns } from './turns/active-turns.ts';
 import { createTurnFinisher } from './turns/finish-turn.ts';
 import { createStatelessTurns } from './turns/stateless-turn.ts';
@@ -53,6 +57,8 @@ export interface GatewayOptions {
   /** Called after each swap, when the new table is in force. */
   readonly onServing?: ((table: Table) => void) | undefined;
   readonly metrics?: Metrics | undefined;
+  /** Absent: nothing is traced. The gateway stops it. */
+  readonly tracing?: Tracing | undefined;
   /** Tools that every agent has. */
   readonly tools?: readonly Tool[] | undefined;
   /** How long a gateway that is not ready any more still takes requests; default 1 s, none in standalone mode. */
@@ -76,7 +82,7 @@ export interface Gateway {
 
 /** Every part of one gateway process, put together. */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { source, config, log, clock, standalone } = options;
+  const { source, config, log, clock, standalone, tracing } = options;
   const metrics = options.metrics ?? createMetrics();
   const tables = createTableHolder();
   const pool = createDatabase({ url: options.databaseUrl, directUrl: options.databaseDirectUrl, log });
@@ -108,6 +114,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   });
   const models = createModels({
     egress: createEgressPolicy({ kind: 'models', allow: config.egress.models.allow, privateNetworks: true }),
+    watch: watchModels(metrics, options),
   });
   const { homesDir } = options;
   const files = createOpenFiles({
@@ -115,7 +122,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     seeds: createSeedRecord(database),
     volumes: homesDir === undefined ? undefined : createDirectoryWorkspace(homesDir, clock),
   });
-  const runTurn = createTurnRunner({ models, metrics, tools: options.tools, files });
+  const runTurn = createTurnRunner({ models, metrics, tracing, tools: options.tools, files });
   const finisher = createTurnFinisher({ database, hints, log });
   const active = createActiveTurns({ database, lease: lease.current, hints, log });
   const stored = createStoredTurns({
@@ -146,6 +153,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     }),
     mayWork: state.mayTakeWork,
     registry: metrics.registry,
+    tracing,
     clock,
     log,
   });
@@ -165,6 +173,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     maxOpenRequests: config.limits.openRequests,
     requestTimeoutMs: options.requestTimeoutMs,
     metrics,
+    tracing,
     log,
     routes: (app) =>
       addRoutes(app, {
@@ -188,6 +197,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   tables.onSwap((table) => {
     metrics.configSequence.set(table.sequence);
+    audit(log, 'configuration.served', { revision: table.revision, sequence: table.sequence });
     options.onServing?.(table);
     homes?.render(table);
   });
@@ -212,6 +222,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     await hints.stop();
     await state.stop();
     await within(pool.stop(), closeBudgetMs);
+    await tracing?.stop(Math.max(leftMs(), closeBudgetMs));
   };
 
   return {
@@ -231,6 +242,18 @@ export function createGateway(options: GatewayOptions): Gateway {
       stopped ??= stop();
       return stopped;
     },
+  };
+}
+
+/** The health of models is always counted; their calls are traced where anything is. */
+function watchModels({ registry }: Metrics, { clock, tracing }: GatewayOptions): WatchCall {
+  const count = watchModelHealth(registry, clock);
+  if (tracing === undefined) return count;
+  return (call) => {
+    const ends = [count(call), traceModelCall(call)];
+    return (outcome, answer) => {
+      for (const end of ends) end(outcome, answer);
+    };
   };
 }
 

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { collectDefaultMetrics } from 'prom-client';
 import { createKubeClient } from '../core/kube/client.ts';
 import type { KubeClient } from '../core/kube/types.ts';
 import { systemClock } from '../core/lib/clock.ts';
@@ -15,13 +16,21 @@ import { type GatewayEnvironment, readEnvironment } from './config/environment.t
 import { readNamespaceUid } from './config/namespace-uid.ts';
 import { createGateway } from './gateway.ts';
 import { createMetrics } from './metrics.ts';
+import { openTracing } from './tracing/open-telemetry.ts';
 
 /** One replica of the gateway in a cluster: reads environment and configuration, puts the parts together, serves. */
 async function main(): Promise<void> {
   const { environment, config } = await readSettings().catch((error: unknown) => fail(2, messageOf(error)));
   const log = createLogger('gateway', environment.logLevel, profileFields);
   const metrics = createMetrics();
-  const { podName, podUid, credentialsDir, stateDir } = environment;
+  collectDefaultMetrics({ register: metrics.registry });
+  const { podName, podUid, credentialsDir, stateDir, namespace } = environment;
+  const resource = {
+    'service.name': 'talaria-gateway',
+    'service.instance.id': podName,
+    'k8s.namespace.name': namespace,
+  };
+  const tracing = environment.tracing && (await openTracing(environment.tracing, { resource, ...metrics, log }));
   const client = openCluster(environment);
   const acknowledger = createAcknowledger({ client, podName, podUid, log, clock: systemClock });
   const gateway = createGateway({
@@ -49,6 +58,7 @@ async function main(): Promise<void> {
     homesDir: environment.homesDir,
     onServing: ({ sequence, revision }) => acknowledger.serving(sequence, revision),
     metrics,
+    tracing,
     log,
     clock: systemClock,
   });

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { rejectionReasons } from '../core/snapshot/decode.ts';
 import { createTally, type Tally } from './tally.ts';
 
 /** The gateway's metrics and the one registry that `/metrics` prints; other parts add their own to `registry`. */
@@ -26,6 +27,14 @@ export interface Metrics {
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
+  const configRejected = new Counter({
+    name: 'talaria_config_rejected_total',
+    help: 'Configurations not taken; the last good one went on serving.',
+    labelNames: ['reason'],
+    registers,
+  });
+  // To Prometheus an increase from nothing is none.
+  for (const reason of rejectionReasons) configRejected.inc({ reason }, 0);
   return {
     registry,
     requests: createTally({
@@ -53,12 +62,7 @@ export function createMetrics(): Metrics {
       labelNames: ['agent', 'direction'],
       registers,
     }),
-    configRejected: new Counter({
-      name: 'talaria_config_rejected_total',
-      help: 'Configurations not taken; the last good one went on serving.',
-      labelNames: ['reason'],
-      registers,
-    }),
+    configRejected,
     watchMissed: new Counter({
       name: 'talaria_watch_missed_total',
       help: 'Changes that a watch of the API server lost and a relist found.',

@@ -1,17 +1,21 @@
 import type { AddressInfo } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { Gauge } from 'prom-client';
+import { audit } from '../core/lib/audit.ts';
 import { TalariaError } from '../core/lib/errors.ts';
 import { newHexId } from '../core/lib/id.ts';
 import type { Logger } from '../core/lib/log.ts';
 import { refuseForeign } from './admit/origin.ts';
+import { withSpan } from './agent/bound-profile.ts';
 import { corsHeaders, preflightHeaders } from './ingress/cors.ts';
 import { type ErrorAnswer, errorAnswer, rawErrorResponse } from './ingress/errors.ts';
 import { breakWhenStalled } from './ingress/event-stream.ts';
 import { createMethodTable } from './ingress/methods.ts';
 import { refuseAmbiguous, refuseEncoded } from './ingress/plain-request.ts';
+import { traceRequest } from './ingress/request-trace.ts';
 import { parseStrictJson } from './ingress/strict-json.ts';
 import type { Metrics } from './metrics.ts';
+import type { Tracing } from './tracing/tracing.ts';
 
 export interface ServerOptions {
   readonly listen: { readonly host: string; readonly port: number };
@@ -22,6 +26,7 @@ export interface ServerOptions {
   /** How long a request may take to arrive whole; default 60 s. */
   readonly requestTimeoutMs?: number | undefined;
   readonly metrics: Metrics;
+  readonly tracing?: Tracing | undefined;
   readonly log: Logger;
   /** Adds the routes; all of them are static. */
   readonly routes: (app: FastifyInstance) => void;
@@ -78,6 +83,9 @@ export function createServer(options: ServerOptions): Server {
   app.decorateRequest('errorCode', '');
   app.decorateRequest('rawBody', null);
   app.decorateRequest('facts');
+  app.decorateRequest('trace');
+  const { tracing } = options;
+  if (tracing !== undefined) addTracing(app, tracing);
   // Its fields are all named in this file and hold no secret; redaction would cost as much as the rest of the line.
   const access = options.log.child({}, { redact: [] });
   app.addHook('onRequest', (request, reply, done) => {
@@ -137,11 +145,32 @@ function observe(
     const status = reply.raw.headersSent ? reply.raw.statusCode : 499;
     metrics.requests.add(1, path, String(status), request.errorCode);
     metrics.requestSeconds.observe({ path }, seconds);
-    if (!path.startsWith('/v1/') && !path.startsWith('/admin/')) return;
-    const { method, id } = request;
-    access.info({ request: id, method, path, status, code: request.errorCode, seconds, ...request.facts }, 'request');
+    if (!path.startsWith('/v1/') && !path.startsWith('/admin/')) return request.trace?.ended(status, request.errorCode);
+    const { method, id, errorCode: code } = request;
+    const traceId = request.trace?.span.context.traceId;
+    request.trace?.ended(status, code);
+    if (isAdminAction(method, path)) auditAction(access, request, status);
+    access.info({ requestId: id, method, path, status, code, seconds, ...request.facts, traceId }, 'request');
   });
 }
+
+/** Whether a request asks for something to be done; to explain a message does nothing. */
+function isAdminAction(method: string, path: string): boolean {
+  return path.startsWith('/admin/') && !['GET', 'HEAD', 'OPTIONS'].includes(method) && path !== '/admin/v1/explain';
+}
+
+/** Also of one that was refused: who tried, what, and at which object. */
+function auditAction(log: Logger, request: FastifyRequest, status: number): void {
+  const { id, method, errorCode: code } = request;
+  const { id: target } = request.params as { readonly id?: string };
+  audit(log, 'admin.action', {
+    ...{ principal: request.facts.principal ?? '', action: `${method} ${request.routeOptions.url}` },
+    ...{ target: target?.slice(0, longestTarget) ?? '', status, code, requestId: id },
+  });
+}
+
+/** Names of objects and ids of runs are no longer. */
+const longestTarget = 253;
 
 /** True when the request was a preflight and is answered. */
 function answerCors(request: FastifyRequest, reply: FastifyReply, { corsOrigins }: ServerOptions): boolean {
@@ -151,6 +180,18 @@ function answerCors(request: FastifyRequest, reply: FastifyReply, { corsOrigins 
   if (!headers) return false;
   reply.headers(preflightHeaders(request.headers['access-control-request-headers'])).code(204).send();
   return true;
+}
+
+/** The handler and what it awaits are a part of the request's span. */
+function addTracing(app: FastifyInstance, tracing: Tracing): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    request.trace = traceRequest(tracing, request);
+    done();
+  });
+  app.addHook('preHandler', ({ trace }, _reply, done) => {
+    if (trace === undefined) done();
+    else withSpan(trace.span, done);
+  });
 }
 
 function acceptJsonOnly(app: FastifyInstance): void {
@@ -179,7 +220,10 @@ function answerErrors(app: FastifyInstance, log: Logger): void {
     const answer = errorAnswer(isUntypedQuery(error) ? methods.refusal(request.method, request.url) : error);
     request.errorCode = answer.code;
     if (answer.code === 'internal_error')
-      log.error({ request: request.id, err: error }, 'a request failed inside the gateway');
+      log.error(
+        { requestId: request.id, traceId: request.trace?.span.context.traceId, err: error },
+        'a request failed inside the gateway',
+      );
     const allow = answer.code === 'method_not_allowed' ? methods.allowed(request.url).join(', ') : '';
     if (allow !== '') reply.header('allow', allow);
     // Closing while the client still sends would make it lose this answer; Node reads the rest and drops it.

@@ -1,3 +1,4 @@
+import { fieldManagersOf } from '../core/kube/field-managers.ts';
 import type { KubeMetadata, KubeObject } from '../core/kube/types.ts';
 import { runAtAnnotation } from './declare.ts';
 import { type Condition, operatorTypes } from './object-status.ts';
@@ -8,9 +9,9 @@ interface Declaration extends KubeObject {
 }
 
 /**
- * What is kept of an Agent, Route or CronJob, of which there are thousands: without labels, managed fields and what
- * kubectl applied, and of the status only what the operator writes. `known` is what was kept of the object before: while
- * its generation is the same, so is its spec. Equal conditions are one object.
+ * What is kept of an Agent, Route or CronJob, of which there are thousands: without labels and what kubectl applied, of the
+ * managed fields the names of the managers, and of the status only what the operator writes. `known` is what was kept of the
+ * object before: while its generation is the same, so is its spec. Equal conditions are one object.
  */
 export function keptObject(object: Declaration, known: Declaration | undefined): KubeObject {
   const { apiVersion, kind, metadata, status } = object;
@@ -34,6 +35,7 @@ function keptMetadata(metadata: KubeMetadata): KubeMetadata {
     creationTimestamp,
     deletionTimestamp,
     annotations,
+    fieldManagers: fieldManagersOf(metadata),
   } as KubeMetadata;
 }
 

@@ -14,6 +14,8 @@ export interface OperatorMetrics {
   /** Failed reconciles, by `controller`. */
   readonly failures: Counter<'controller'>;
   readonly snapshotSequence: Gauge;
+  /** The sequence that every live gateway serves or is beyond; 0 while none is live. */
+  readonly acknowledgedSequence: Gauge;
   readonly publications: Counter;
   /** Status writes, by `kind`. */
   readonly statusWrites: Counter<'kind'>;
@@ -58,6 +60,10 @@ export function createOperatorMetrics(): OperatorMetrics {
     }),
     failures: counter('reconcile_failures_total', 'Reconciles that failed; they are repeated.', ['controller']),
     snapshotSequence: gauge('snapshot_sequence', 'Sequence of the published snapshot.'),
+    acknowledgedSequence: gauge(
+      'acknowledged_sequence',
+      'Sequence that every live gateway serves or is beyond; 0 while none is live.',
+    ),
     publications: counter('publications_total', 'Snapshots published.', []),
     statusWrites: counter('status_writes_total', 'Writes of a status.', ['kind']),
     liveGateways: gauge('live_gateways', 'Gateway replicas that renew their acknowledgement.'),

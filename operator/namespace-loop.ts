@@ -1,6 +1,7 @@
 import { after, done, type Outcome } from '../core/kube/controller.ts';
 import { hasStatus, KubeError } from '../core/kube/kube-error.ts';
 import type { Logger } from '../core/lib/log.ts';
+import type { SnapshotContent } from '../core/snapshot/schema.ts';
 import type { Acknowledgements } from './acknowledgements.ts';
 import type { CredentialShards } from './credentials.ts';
 import { type LostEntry, lostEntries } from './lost-entries.ts';
@@ -33,6 +34,8 @@ export interface NamespaceLoopOptions {
   readonly confirmLeadership: () => Promise<void>;
   /** Called after each publish, also when it had nothing to write; `publication` still gives what was before. */
   readonly onPublished: (publication: Publication, startedAt: number) => void;
+  /** Called after a publish that wrote, with what was published before. */
+  readonly onChanged: (before: SnapshotContent, after: SnapshotContent, publication: Publication) => void;
   /** What was decided about each object, after each publish. */
   readonly onCompiled: (compilation: Compilation) => void;
   /** Objects that are out of service because what was published of them is damaged. */
@@ -71,9 +74,11 @@ export function createNamespaceLoop(options: NamespaceLoopOptions): NamespaceLoo
     const { content, credentials } = compilation;
     await shards.add(credentials);
     const current = await publisher.publish(content);
+    const before = published.content;
     published = { versionKey: published.versionKey, content };
     ledger.published(content, current.sequence);
     options.onPublished(current, startedAt);
+    if (current.sequence !== publication?.sequence) options.onChanged(before, content, current);
     publication = current;
     options.onCompiled(compilation);
     tellLost(compilation);

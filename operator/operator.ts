@@ -6,6 +6,7 @@ import type { KubeClient, OwnerReference } from '../core/kube/types.ts';
 import type { Clock } from '../core/lib/clock.ts';
 import type { Logger } from '../core/lib/log.ts';
 import { createAcknowledgements } from './acknowledgements.ts';
+import { createConfigurationAudit } from './audit.ts';
 import { createBreather } from './breather.ts';
 import { createCredentialShards, shardNames } from './credentials.ts';
 import { createEventRecorder } from './events.ts';
@@ -103,6 +104,11 @@ export function createOperator(options: OperatorOptions): Operator {
     clock,
   });
 
+  const configurationAudit = createConfigurationAudit({
+    managersOf: (kind, name) => watch.declared[kind].get(name)?.metadata.fieldManagers ?? [],
+    log,
+  });
+
   const status = createStatusWriter({
     client,
     stored: (kind, name) => watch.declared[kind].get(name),
@@ -123,6 +129,7 @@ export function createOperator(options: OperatorOptions): Operator {
       const { objects, keyFaults } = report(compiled);
       status.report(objects);
       events.keyFaults(keyFaults);
+      configurationAudit.reported(objects);
       metrics.countObjects(objects);
       metrics.gatewayKeysRejected.set(keyFaults.length);
       return done;
@@ -151,6 +158,7 @@ export function createOperator(options: OperatorOptions): Operator {
       compiled = compilation;
       reporter.addAfter('report', reportDelayMs);
     },
+    onChanged: configurationAudit.published,
     onLost: events.lastGoodLost,
     monotonic,
     log,
@@ -170,6 +178,7 @@ export function createOperator(options: OperatorOptions): Operator {
     if (now === standing) return;
     standing = now;
     metrics.liveGateways.set(acknowledgements.live());
+    metrics.acknowledgedSequence.set(acknowledgements.byAll() ?? 0);
     status.acknowledged();
     if (namespaceLoop.awaitsAcknowledgements()) loop.trigger();
   };

@@ -70,7 +70,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   const stopping = new AbortController();
   const firstList = Promise.withResolvers<void>();
   const { signal } = stopping;
-  const keep = (object: T): T => (options.trim ?? same)(withoutManagedFields(object), store.get(object.metadata.name));
+  const keep = (object: T): T => withoutManagedFields((options.trim ?? same)(object, store.get(object.metadata.name)));
   /** Where the next watch goes on; undefined: list first. */
   let cursor: string | undefined;
   let synced = false;

@@ -1,4 +1,12 @@
-/** What Kubernetes keeps about every object; `managedFields` is read only where it is asked for. */
+/** Who set which fields of an object; `subresource` is '' or absent but for those of its status and the like. */
+export interface ManagedFields {
+  readonly manager?: string;
+  readonly subresource?: string;
+  /** RFC 3339 */
+  readonly time?: string;
+}
+
+/** What Kubernetes keeps about every object. */
 export interface KubeMetadata {
   readonly name: string;
   readonly namespace?: string;
@@ -11,6 +19,10 @@ export interface KubeMetadata {
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly ownerReferences?: readonly OwnerReference[];
+  /** Not of an object in the copy of a reflector: only its `trim` sees them. */
+  readonly managedFields?: readonly ManagedFields[];
+  /** Ours: what a copy keeps of them. */
+  readonly fieldManagers?: readonly string[];
 }
 
 export interface OwnerReference {

@@ -4,6 +4,7 @@ import type { Resolution } from '../../core/route/resolve.ts';
 import type { Table } from '../config/table.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Item } from '../sessions/items.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import { withProfile } from './bound-profile.ts';
 import { type Cost, costOf } from './cost.ts';
 import { countUsage, type OnUsage } from './count-usage.ts';
@@ -14,6 +15,7 @@ import { type OwnToolsOptions, ownToolsOf } from './tools/own-tools.ts';
 import type { AskApproval } from './tools/run-tool.ts';
 import { skillList } from './tools/skills.ts';
 import type { Tool } from './tools/tool.ts';
+import { beginTurnSpan, endTurnSpan } from './trace-turn.ts';
 
 /** What one turn of an agent needs. */
 export interface Turn {
@@ -22,6 +24,8 @@ export interface Turn {
   readonly table: Table;
   /** The run that the turn belongs to, for logs and hooks; a stateless turn has none. UUID. */
   readonly run?: string | undefined;
+  /** Its session, for logs and traces. UUID; '' or absent where there is none. */
+  readonly session?: string | undefined;
   /** History and new input, without the agent's instructions. */
   readonly messages: readonly ChatMessage[];
   /** The client's own instructions, after those of the agent. */
@@ -68,16 +72,20 @@ export interface TurnRunnerOptions extends OwnToolsOptions {
   /** Opens the model clients; its owner stops it. */
   readonly models: Models;
   readonly metrics: Metrics;
+  /** Absent: nothing is traced. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Makes RunTurn. */
 export function createTurnRunner(options: TurnRunnerOptions): RunTurn {
-  const { metrics } = options;
+  const { metrics, tracing } = options;
   return async (turn) => {
     const { agent } = turn.resolution;
+    const span = beginTurnSpan(tracing, turn);
     try {
-      const profile = { agent: agent.name, agentUid: agent.uid, run: turn.run };
-      const result = await withProfile(profile, () => runWithin(turn, options));
+      const profile = { agent: agent.name, agentUid: agent.uid, run: turn.run, session: turn.session };
+      const result = await withProfile(profile, () => runWithin(turn, options), span);
+      endTurnSpan(span, result);
       metrics.turns.add(1, agent.name, 'completed');
       metrics.tokens.add(result.usage.inputTokens, agent.name, 'input');
       metrics.tokens.add(result.usage.outputTokens, agent.name, 'output');
@@ -85,6 +93,7 @@ export function createTurnRunner(options: TurnRunnerOptions): RunTurn {
       return { output, finishReason, usage, model, cost: costOf(agent, result.usageByModel) };
     } catch (error) {
       metrics.turns.add(1, agent.name, outcomeOf(error));
+      span?.end(outcomeOf(error));
       throw error;
     }
   };

@@ -16,6 +16,8 @@ export interface ApiRun {
   readonly attempt: number;
   readonly content: TurnContent;
   readonly limits: StoredContent['limits'];
+  /** Where the request that asked for it is in a trace, as `traceparent`. */
+  readonly trace?: string | undefined;
 }
 
 /**
@@ -87,7 +89,7 @@ function noneWhenTaken(error: unknown): { readonly rows: readonly ClaimedRow[] }
 }
 
 function toApiRun(row: ClaimedRow, id: string, worker: string): ApiRun {
-  const { items, context, instructions, tools = [], parameters = {}, deliver, limits } = row.input;
+  const { items, context, instructions, tools = [], parameters = {}, deliver, limits, trace } = row.input;
   return {
     id,
     agent: row.agent,
@@ -105,5 +107,6 @@ function toApiRun(row: ClaimedRow, id: string, worker: string): ApiRun {
       deliver,
     },
     limits,
+    trace,
   };
 }

@@ -1,8 +1,10 @@
 import type { Clock } from '../../core/lib/clock.ts';
 import { TalariaError } from '../../core/lib/errors.ts';
+import { toWire } from '../../core/lib/id.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import { untilStored } from '../../core/lib/until-stored.ts';
 import { type Resolution, resolveRun } from '../../core/route/resolve.ts';
+import { runFields, withProfile } from '../agent/bound-profile.ts';
 import type { RunTurn, TurnResult } from '../agent/turn.ts';
 import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
@@ -13,6 +15,8 @@ import { createEventRecorder, type EventRecorder } from '../runs/events/record-e
 import { toRunEvent } from '../runs/events/run-event.ts';
 import { RunStopped } from '../runs/request-stop.ts';
 import { toMessages } from '../sessions/items.ts';
+import { contextOfRun } from '../tracing/trace-context.ts';
+import type { Span, Tracing } from '../tracing/tracing.ts';
 import type { TurnFinisher } from '../turns/finish-turn.ts';
 import { conversation } from '../turns/history.ts';
 import { completedOutcome, endingOf, type TurnOutcome } from '../turns/outcome.ts';
@@ -29,14 +33,30 @@ export interface ExecuteApiRunOptions {
   readonly limits: Limits;
   readonly finisher: TurnFinisher;
   readonly recordEffects: RecordEffects;
+  readonly tracing?: Tracing | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 /** Executes one claimed run as its own Agent to its stored end, with its events, and never throws. */
 export async function executeApiRun(options: ExecuteApiRunOptions, run: ApiRun, attempt: Attempt): Promise<void> {
+  const { tracing } = options;
+  const { agent, agentUid, session } = run;
+  const span = tracing && beginRunSpan(tracing, run);
+  const profile = { agent, agentUid, run: run.id, session };
+  const outcome = await withProfile(profile, () => execute(options, run, attempt), span);
+  // One that waits again is told when its time has come.
+  if (outcome !== undefined) span?.end(outcome.status === 'completed' ? undefined : outcome.errorCode);
+}
+
+function beginRunSpan(tracing: Tracing, run: ApiRun): Span {
+  const attributes = { 'talaria.run.id': toWire('run', run.id), 'talaria.run.attempt': run.attempt };
+  return tracing.continue(contextOfRun(tracing, run.id, run.trace), { name: 'run', kind: 'consumer', attributes });
+}
+
+async function execute(options: ExecuteApiRunOptions, run: ApiRun, attempt: Attempt): Promise<TurnOutcome | undefined> {
   const { hints, finisher, log } = options;
-  const about = { run: run.id, agent: run.agent, attempt: run.attempt };
+  const about = { ...runFields(run), attempt: run.attempt };
   const events = createEventRecorder({ ...options, run, gaveUp: attempt.gaveUp });
   const progress = createProgress((event) => {
     const told = toRunEvent(event);
@@ -44,13 +64,16 @@ export async function executeApiRun(options: ExecuteApiRunOptions, run: ApiRun, 
   });
   try {
     const outcome = await attemptTurn(options, run, { attempt, events, progress });
-    if (outcome === undefined) return;
+    if (outcome === undefined) return undefined;
     await events.flush();
     const { id, worker, attempt: number } = run;
-    const held = await finisher.finish({ run: id, worker, attempt: number, ...outcome });
+    const whose = { agent: run.agent, session: run.session, trigger: 'api', principal: run.principal } as const;
+    const held = await finisher.finish({ run: id, worker, attempt: number, ...outcome, about: whose });
     if (!held) log.warn(about, 'a run ended after it was taken from this worker; its result is lost');
+    return outcome;
   } catch (error) {
     log.error({ ...about, err: error }, 'what came of a run could not be stored');
+    return undefined;
   } finally {
     hints.tell('run', run.id);
     hints.tell('events', run.id);
@@ -81,7 +104,7 @@ async function attemptTurn(options: ExecuteApiRunOptions, run: ApiRun, doing: Do
     const reason: unknown = signal.aborted ? signal.reason : error;
     if (reason instanceof RunStopped) return endingOf(reason, doing.progress);
     if (signal.aborted) return undefined;
-    options.log.warn({ run: run.id, agent: run.agent, err: error }, 'a run failed');
+    options.log.warn({ ...runFields(run), err: error }, 'a run failed');
     return endingOf(error, doing.progress);
   }
 }
@@ -113,6 +136,7 @@ async function permitted(
       resolution,
       table,
       run: run.id,
+      session: run.session,
       messages: toMessages(conversation(history, agent, run.content)),
       instructions: run.content.instructions,
       tools: run.content.tools,

@@ -1,3 +1,5 @@
+import { readTracing, type TracingSettings } from '../tracing/settings.ts';
+
 /** What the process is told from outside, read and checked. */
 export interface GatewayEnvironment {
   readonly namespace: string;
@@ -15,6 +17,8 @@ export interface GatewayEnvironment {
   readonly credentialsDir: string | undefined;
   /** Absent: the pod's own ServiceAccount. */
   readonly kubeconfig: string | undefined;
+  /** Absent: nothing is traced. */
+  readonly tracing: TracingSettings | undefined;
 }
 
 /** Something is missing or malformed; one line per variable, each with its cure and without its value. */
@@ -46,6 +50,7 @@ export function readEnvironment(variables: Variables): GatewayEnvironment {
     homesDir: optional('TALARIA_HOMES_DIR'),
     credentialsDir: optional('TALARIA_CREDENTIALS_DIR'),
     kubeconfig: optional('KUBECONFIG'),
+    tracing: readTracing(variables, problems),
   };
   for (const name of ['DATABASE_URL', 'DATABASE_DIRECT_URL']) {
     const url = optional(name);

@@ -179,8 +179,8 @@ async function readWritten(database: Database): Promise<Map<string, WrittenStatu
   return new Map(rows.map(({ agent, agent_uid: uid, status }) => [agent, { uid, status }]));
 }
 
-/** `now` is the database's time. */
-async function readRefused(
+/** The accounts that their platforms refuse, by their whole names; `now` is the database's time, RFC 3339. */
+export async function readRefused(
   database: Database,
 ): Promise<{ readonly now: string; readonly refused: ReadonlyMap<string, RefusedAccount> }> {
   const { rows } = await database.prepared<{ now: Date; refused: readonly RefusedAccount[] }>(

@@ -3,7 +3,7 @@ import { toWire } from '../../core/lib/id.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import type { Table } from '../config/table.ts';
 import { type AccountAccess, openAccount } from './account-access.ts';
-import type { ChatDestination, TakenDelivery } from './delivery.ts';
+import { type ChatDestination, deliveryFields, type TakenDelivery } from './delivery.ts';
 import { type AttemptFacts, judge, type Verdict } from './judge.ts';
 import type { SendResult } from './send-result.ts';
 import { signingSecrets, type Webhook } from './signing-secrets.ts';
@@ -93,7 +93,7 @@ async function attemptChat(
   };
   const call = { dispatcher, signal, now: now(), answerWithinMs };
   const result = await sender.send(access.account, message, call).catch((error: unknown) => {
-    context.log.error({ err: error, delivery: delivery.id }, 'the sender of a platform failed');
+    context.log.error({ ...deliveryFields(delivery), err: error }, 'the sender of a platform failed');
     return senderFailed;
   });
   return judge(result, facts);

@@ -4,7 +4,7 @@ import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { storableText } from '../sessions/storable.ts';
 import { openAccount } from './account-access.ts';
-import type { TakenDelivery } from './delivery.ts';
+import { deliveryFields, type TakenDelivery } from './delivery.ts';
 import type { PlatformSender, PlatformSenders } from './targets/platform.ts';
 
 /** What a late conversion needs. */
@@ -29,7 +29,7 @@ export async function convertLate(
   const access = openAccount(table, delivery.agent, destination);
   const platform = access.kind === 'open' ? access.entry.platform : '';
   const sender = Object.hasOwn(senders, platform) ? senders[platform] : undefined;
-  const texts = sender === undefined ? [] : partsOf(sender, body.data.text, log);
+  const texts = sender === undefined ? [] : partsOf(sender, body.data.text, log, deliveryFields(delivery));
   const [text, ...others] = texts.map(storableText);
   if (text === undefined) return delivery;
   const parts = others.length + 1;
@@ -49,11 +49,11 @@ export async function convertLate(
 }
 
 /** None when it cannot be converted: then it is given up as a text of no platform. */
-function partsOf({ render }: PlatformSender, markdown: string, log: Logger): readonly string[] {
+function partsOf({ render }: PlatformSender, markdown: string, log: Logger, about: object): readonly string[] {
   try {
     return render(markdown).filter((part) => part.trim() !== '');
   } catch (error) {
-    log.error({ err: error }, 'a text could not be converted for its platform');
+    log.error({ ...about, err: error }, 'a text could not be converted for its platform');
     return [];
   }
 }

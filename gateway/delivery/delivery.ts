@@ -1,3 +1,4 @@
+import { toWire } from '../../core/lib/id.ts';
 import type { TargetId, Webhook } from './signing-secrets.ts';
 
 /** Where a delivery goes. */
@@ -62,4 +63,9 @@ export interface TakenDelivery {
   readonly lastError: string;
   /** Its sender died while it sent. It is not to be sent, but to be judged. */
   readonly orphan: boolean;
+}
+
+/** What a log line about a delivery says for it and its run to be found by, with ids in the form in which clients know them. */
+export function deliveryFields({ id, agent, body }: Pick<TakenDelivery, 'id' | 'agent' | 'body'>): object {
+  return { agent, runId: body.data.runId, deliveryId: toWire('dlv', id) };
 }

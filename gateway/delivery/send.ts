@@ -8,12 +8,13 @@ import { within } from '../../core/lib/within.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { type EgressPolicy, guardedConnector } from '../egress.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import type { LeaseKeeper } from '../worker/lease.ts';
 import { findAccount } from './account-access.ts';
 import { attemptDelivery } from './attempt.ts';
 import { type BrokenAccounts, createBrokenAccounts } from './broken-accounts.ts';
 import { convertLate } from './convert-late.ts';
-import type { TakenDelivery } from './delivery.ts';
+import { deliveryFields, type TakenDelivery } from './delivery.ts';
 import type { Verdict } from './judge.ts';
 import { addDeliveryMetrics, type CountAttempt } from './metrics.ts';
 import { createPace, type LeastTimes } from './pace.ts';
@@ -21,6 +22,7 @@ import { recordKeyScope } from './record-verdict.ts';
 import { releaseAccounts, takeDeliveries } from './take-deliveries.ts';
 import type { PlatformSenders } from './targets/platform.ts';
 import { platformSenders } from './targets/platforms.ts';
+import { traceDelivery } from './trace-delivery.ts';
 import { type Recorded, untilRecorded } from './until-recorded.ts';
 
 /** Sends what runs left in the outbox. */
@@ -43,6 +45,8 @@ export interface SenderOptions {
   /** False while this replica's snapshot is too old to take background work. */
   readonly mayWork: () => boolean;
   readonly registry: Registry;
+  /** Absent: nothing is traced. */
+  readonly tracing?: Tracing | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -68,7 +72,8 @@ export function createSender(options: SenderOptions): Sender {
   const gaveUp = new AbortController();
   const sending = new Map<string, Promise<void>>();
   const senders = options.senders ?? platformSenders;
-  const shared = { database, clock, log, senders, dispatcher, count, broken, signal: gaveUp.signal };
+  const { tracing } = options;
+  const shared = { database, clock, log, tracing, senders, dispatcher, count, broken, signal: gaveUp.signal };
 
   let mayHoldAccounts = false;
   const giveAccountsBack = async (worker: string): Promise<void> => {
@@ -132,7 +137,7 @@ function placeOf({ destination, line, origin }: TakenDelivery) {
   return { account: destination.kind === 'account' ? destination.account : '', origin, line };
 }
 
-interface SendOptions extends Pick<SenderOptions, 'database' | 'clock' | 'log'> {
+interface SendOptions extends Pick<SenderOptions, 'database' | 'clock' | 'log' | 'tracing'> {
   readonly senders: PlatformSenders;
   readonly dispatcher: Dispatcher;
   readonly count: CountAttempt;
@@ -151,6 +156,7 @@ interface Sent {
 async function sendOne(options: SendOptions, taken: TakenDelivery): Promise<Sent> {
   const { database, clock, log } = options;
   const start = clock.monotonic();
+  const startedAt = clock.now();
   const now = () => taken.takenAt + clock.monotonic() - start;
   let recorded: Recorded | undefined;
   let isSent = false;
@@ -163,6 +169,7 @@ async function sendOne(options: SendOptions, taken: TakenDelivery): Promise<Sent
     isSent = verdict.status === 'sent';
     recorded = await untilRecorded(options, delivery, verdict);
     if (recorded === 'recorded') await tell(options, delivery, verdict);
+    if (options.tracing) await traceDelivery(options.tracing, database, { delivery, verdict, startedAt });
   });
   return { isOver: recorded !== 'held', isSent };
 }
@@ -172,14 +179,14 @@ async function tell(
   delivery: TakenDelivery,
   verdict: Verdict,
 ): Promise<void> {
-  const { id, agent, target, attempt, destination } = delivery;
+  const { target, attempt, destination } = delivery;
   const account = destination.kind === 'account' ? destination.account : '';
   count(destination.kind === 'account' ? destination.platform || 'account' : destination.kind, verdict.status);
   if (verdict.status === 'sent') {
     broken.works(account);
     return;
   }
-  const about = { delivery: id, agent, target, ...(account === '' ? {} : { account }), error: verdict.error };
+  const about = { ...deliveryFields(delivery), target, ...(account === '' ? {} : { account }), error: verdict.error };
   log.warn({ ...about, status: verdict.status, attempt }, 'a delivery was not sent');
   if (verdict.status === 'pending' && verdict.account === 'broken') await broken.note(account, table);
 }

@@ -1,7 +1,7 @@
 import type { Logger } from '../../core/lib/log.ts';
 import { untilStored } from '../../core/lib/until-stored.ts';
 import type { Database } from '../db/pool.ts';
-import type { TakenDelivery } from './delivery.ts';
+import { deliveryFields, type TakenDelivery } from './delivery.ts';
 import type { Verdict } from './judge.ts';
 import { chatToldOf, leaveToOthers, recordVerdict } from './record-verdict.ts';
 
@@ -22,8 +22,7 @@ export async function untilRecorded(
   delivery: TakenDelivery,
   verdict: Verdict,
 ): Promise<Recorded> {
-  const { id, agent } = delivery;
-  const about = { delivery: id, agent, status: verdict.status };
+  const about = { ...deliveryFields(delivery), status: verdict.status };
   const attempt = async (what: string, work: () => Promise<Recorded>): Promise<Recorded | undefined> => {
     try {
       return await untilStored(work, signal);

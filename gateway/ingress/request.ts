@@ -40,9 +40,9 @@ export function admitBy(options: AdmitOptions, role: 'client' | 'admin' = 'clien
     }
     reply.header('x-talaria-revision', table.revision);
     const enter = ({ principal, claims }: TokenBearer) => {
+      request.facts.principal = principal.id;
       if (role === 'admin') requireAdmin(principal);
       request.admission = { table, principal, claims };
-      request.facts.principal = principal.id;
     };
     const { authorization } = request.headers;
     const unverified = tokenToVerify(authorization, table, options);

@@ -75,7 +75,8 @@ export function describeTurn(
   for (const [name, value] of headers.aliases) {
     reply.header(name, name === 'x-hermes-session-id' && sessionId ? sessionId : encodeHeaderValue(value));
   }
-  Object.assign(request.facts, { agent: agentName, route, rule, session: sessionId, run: runId });
+  Object.assign(request.facts, { agent: agentName, route, rule, sessionId, runId });
+  request.trace?.admitted(agentName);
 }
 
 /** Aborts when the connection closes before the answer is out. */

@@ -151,6 +151,7 @@ async function permittedTurn(
     resolution,
     table,
     run: run.id,
+    session: session.id,
     messages: session.kind === 'named' ? [...session.history, prompt] : [prompt],
     signal,
     onUsage: countTokens(permit),

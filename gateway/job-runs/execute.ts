@@ -1,5 +1,11 @@
+import { toWire } from '../../core/lib/id.ts';
+import type { Logger } from '../../core/lib/log.ts';
 import { untilStored } from '../../core/lib/until-stored.ts';
+import { runFields, withProfile } from '../agent/bound-profile.ts';
 import { isOutOfTime } from '../db/unavailable.ts';
+import { auditRun } from '../runs/audit-run.ts';
+import { contextOfRun, traceOfRun } from '../tracing/trace-context.ts';
+import type { Span, Tracing } from '../tracing/tracing.ts';
 import { queueAgain } from '../worker/queue-again.ts';
 import { type AttemptResult, attemptRun, type ExecuteOptions } from './attempt.ts';
 import type { JobRun } from './job-run.ts';
@@ -10,22 +16,72 @@ import type { JobRun } from './job-run.ts';
  * written and the run is left to be reaped. `gaveUp` ends the attempts to store what came of the run.
  */
 export async function executeJobRun(
-  options: ExecuteOptions,
+  options: TracedOptions,
   run: JobRun,
   signal: AbortSignal,
   gaveUp: AbortSignal,
 ): Promise<void> {
+  const { tracing } = options;
+  const span = tracing && beginRunSpan(tracing, run);
+  const profile = { agent: run.agent, agentUid: run.agentUid, run: run.id };
+  const result = await withProfile(profile, () => execute(options, run, signal, gaveUp), span);
+  // One that was busy is the same attempt, and the same span, when its time has come.
+  if (result.kind !== 'busy') span?.end(failureOf(result));
+}
+
+export interface TracedOptions extends ExecuteOptions {
+  readonly tracing?: Tracing | undefined;
+}
+
+/** The first span of the run's own trace; of a later attempt one inside of that. */
+function beginRunSpan(tracing: Tracing, run: JobRun): Span {
+  const { job } = run.input;
+  const start = {
+    name: `run ${job.name}`,
+    kind: 'internal',
+    attributes: {
+      'talaria.cronjob': job.name,
+      'talaria.slot': run.slot.toISOString(),
+      'talaria.run.id': toWire('run', run.id),
+      'talaria.run.attempt': run.attempt,
+    },
+  } as const;
+  if (run.attempt === 1) return tracing.begin(start, traceOfRun(run.id));
+  return tracing.continue(contextOfRun(tracing, run.id, undefined), start);
+}
+
+function failureOf(result: AttemptResult): string | undefined {
+  if (result.kind === 'failed') return result.failure.code;
+  return result.kind === 'ended' ? undefined : result.kind;
+}
+
+async function execute(
+  options: ExecuteOptions,
+  run: JobRun,
+  signal: AbortSignal,
+  gaveUp: AbortSignal,
+): Promise<AttemptResult> {
   const { log } = options;
-  const about = { run: run.id, agent: run.agent, cronJob: run.input.job.name, attempt: run.attempt };
+  const about = { ...runFields(run), cronJob: run.input.job.name, attempt: run.attempt };
+  const result = await attemptRun(options, run, signal);
+  if (result.kind === 'failed') log.warn({ ...about, err: result.failure }, 'a scheduled run failed');
   try {
-    const result = await attemptRun(options, run, signal);
-    if (result.kind === 'failed') log.warn({ ...about, err: result.failure }, 'a scheduled run failed');
     const stored = await storeWhateverItTakes(options, run, result, gaveUp);
     if (hasOutbox(result)) options.onOutbox();
+    if (stored === 'completed' || stored === 'failed' || stored === 'cancelled') auditJobRun(log, run, stored, result);
     if (stored === 'lost') log.warn(about, 'a run ended after it was taken from this worker; nothing of it is sent');
   } catch (error) {
     log.error({ ...about, err: error }, 'what came of a scheduled run could not be stored');
   }
+  return result;
+}
+
+function auditJobRun(log: Logger, run: JobRun, status: string, result: AttemptResult): void {
+  const ending = 'ending' in result ? result.ending : undefined;
+  const turn = ending?.status === 'completed' ? ending : ending?.status === 'failed' ? ending.turn : undefined;
+  const code = status === 'failed' && ending?.status === 'failed' ? ending.code : undefined;
+  const about = { id: run.id, agent: run.agent, trigger: 'cron', cronJob: run.input.job.name } as const;
+  auditRun(log, about, { status, code, model: turn?.model, usage: turn?.usage });
 }
 
 /** A result that the database could not store in time this often is cut: a slot that never ends holds up all later ones. */
@@ -45,10 +101,7 @@ async function storeWhateverItTakes(
     } catch (error) {
       if (isOutOfTime(error)) timeouts += 1;
       if (timeouts >= mostTimeouts && 'cut' in result && result.cut !== undefined) {
-        options.log.warn(
-          { run: run.id, agent: run.agent, err: error },
-          'the result of a run is cut: storing it takes too long',
-        );
+        options.log.warn({ ...runFields(run), err: error }, 'the result of a run is cut: storing it takes too long');
         const { cut, ...rest } = result;
         result = { ...rest, ending: cut() };
       }

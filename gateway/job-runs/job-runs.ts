@@ -3,6 +3,7 @@ import type { Logger } from '../../core/lib/log.ts';
 import type { RunTurn } from '../agent/turn.ts';
 import type { Database } from '../db/pool.ts';
 import type { Limits } from '../limits/limits.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import { createEffectsRecorder } from '../worker/record-effects.ts';
 import type { Attempt, RunSource } from '../worker/worker.ts';
 import { claimJobRuns } from './claim.ts';
@@ -13,6 +14,7 @@ export interface JobRunsOptions {
   readonly database: Database;
   readonly runTurn: RunTurn;
   readonly limits: Limits;
+  readonly tracing?: Tracing | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** Called after outbox rows were stored. */

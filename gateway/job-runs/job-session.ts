@@ -11,7 +11,7 @@ import type { JobRun } from './job-run.ts';
 export type JobSession =
   /** Made, under `name`, when the run has its first effect: a run that never calls a model leaves none. */
   | { readonly kind: 'isolated'; readonly id: string; readonly name: string }
-  | { readonly kind: 'named'; readonly history: readonly ChatMessage[] }
+  | { readonly kind: 'named'; readonly id: string; readonly history: readonly ChatMessage[] }
   /** Another run of the session is active. */
   | { readonly kind: 'busy' };
 
@@ -33,7 +33,11 @@ export async function openJobSession(database: Database, run: JobRun, agent: Age
       id,
       agent.sessions.maxHistoryMessages,
     ]);
-    return { kind: 'named', history: toMessages(answerOpenCalls(boundHistory(rows[0]?.history ?? [], agent))) };
+    return {
+      kind: 'named',
+      id: id ?? '',
+      history: toMessages(answerOpenCalls(boundHistory(rows[0]?.history ?? [], agent))),
+    };
   });
 }
 

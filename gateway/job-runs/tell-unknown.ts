@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/lib/clock.ts';
 import type { Logger } from '../../core/lib/log.ts';
+import { runFields } from '../agent/bound-profile.ts';
 import type { Table } from '../config/table.ts';
 import type { Database } from '../db/pool.ts';
 import { isUnavailable } from '../db/unavailable.ts';
@@ -43,7 +44,10 @@ async function tellAlone(
     await tell(options, [id]);
   } catch (error) {
     if (isUnavailable(error)) throw error;
-    options.log.error({ run: id, agent, err: error }, 'nobody can be told of a run whose outcome is unknown');
+    options.log.error(
+      { ...runFields({ id, agent }), err: error },
+      'nobody can be told of a run whose outcome is unknown',
+    );
     await options.database.query(forgetStatement, [id, agent]);
   }
 }

@@ -1,8 +1,10 @@
 import type { Principal } from '../../core/route/principal.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
+import { boundSpan } from '../agent/bound-profile.ts';
 import type { Database } from '../db/pool.ts';
 import { chatUser } from '../sessions/chat-user.ts';
 import { storable } from '../sessions/storable.ts';
+import { formatTraceparent } from '../tracing/trace-context.ts';
 import type { TurnContent, TurnRequest } from './turn-request.ts';
 
 /** The session of a turn, as the database is asked for it. */
@@ -120,9 +122,11 @@ const beginStatement = `
 /** A turn of an open request is run from memory; what a worker in the background needs is stored, as it can be. */
 function storedInput({ request, worker }: TurnToBegin): object {
   const { input, context, instructions, tools, parameters, deliver, query } = request;
-  if (worker !== undefined) return { items: input };
+  const span = boundSpan();
+  const trace = span && formatTraceparent(span.context);
+  if (worker !== undefined) return { items: input, trace };
   const { limits } = query.principal;
-  const stored: StoredContent = { items: input, context, instructions, tools, parameters, deliver, limits };
+  const stored: StoredContent = { items: input, context, instructions, tools, parameters, deliver, limits, trace };
   return storable(stored) as StoredContent;
 }
 
@@ -131,6 +135,8 @@ export interface StoredContent extends Omit<TurnContent, 'input'> {
   readonly items: TurnContent['input'];
   /** Those of the key that asked for it. */
   readonly limits: Principal['limits'];
+  /** Where the request is in a trace, as `traceparent`; absent where nothing is traced. */
+  readonly trace?: string | undefined;
 }
 
 interface BeginRow {

@@ -8,6 +8,7 @@ import { runError } from '../runs/run-error.ts';
 import { toMessages } from '../sessions/items.ts';
 import type { WorkerLease } from '../worker/lease.ts';
 import type { EnteredTurn } from './active-turns.ts';
+import type { TurnEnding } from './finish-turn.ts';
 import { conversation } from './history.ts';
 import { completedOutcome, endingOf } from './outcome.ts';
 import { createProgress, type Progress } from './progress.ts';
@@ -20,6 +21,7 @@ export interface RunningTurn {
   readonly session: string;
   readonly run: string;
   readonly lease: WorkerLease;
+  readonly about: TurnEnding['about'];
   /** What was said before, as it is stored. */
   readonly history: readonly unknown[];
   /** Aborts when the client goes away. */
@@ -59,6 +61,7 @@ export async function completeTurn(
       resolution,
       table: request.table,
       run,
+      session: turn.session,
       messages: toMessages(conversation(retried?.history ?? turn.history, agent, request)),
       instructions: request.instructions,
       tools: request.tools,
@@ -69,7 +72,7 @@ export async function completeTurn(
       onUsage,
     });
     const outcome = completedOutcome({ id: run, agent: agent.name }, request, result, options.now());
-    const ending = { run, worker: lease.id, ...outcome, replaces: retried?.answer };
+    const ending = { run, worker: lease.id, ...outcome, replaces: retried?.answer, about: turn.about };
     if (!(await options.finisher.finish(ending))) throw runLost();
     return result;
   } catch (error) {
@@ -87,7 +90,7 @@ function runLost(): TalariaError {
 /** Ends the run and gives the error for its client. */
 async function endWithoutAnswer(
   { finisher }: StoredTurnsOptions,
-  { run, lease }: RunningTurn,
+  { run, lease, about }: RunningTurn,
   progress: Progress,
   error: unknown,
 ): Promise<unknown> {
@@ -96,7 +99,7 @@ async function endWithoutAnswer(
   // A finish that could not be written yet goes on by itself, and one of a run that is lost has nothing to write.
   if (code === 'run_unknown' || code === 'state_unavailable') return error;
   const outcome = error instanceof Error && error.name === 'AbortError' ? clientGone : endingOf(error, progress);
-  await finisher.finish({ run, worker: lease.id, ...outcome }).catch(() => undefined);
+  await finisher.finish({ run, worker: lease.id, ...outcome, about }).catch(() => undefined);
   return error instanceof RunStopped ? runError('run_interrupted', error.message) : error;
 }
 

@@ -1,9 +1,11 @@
 import { TalariaError } from '../../core/lib/errors.ts';
+import { toWire } from '../../core/lib/id.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import { sleep } from '../../core/lib/sleep.ts';
 import { untilStored } from '../../core/lib/until-stored.ts';
 import type { Hints } from '../db/hints.ts';
 import type { Database } from '../db/pool.ts';
+import { type AuditedRun, auditRun, type RunEnd } from '../runs/audit-run.ts';
 import { storable, storableText } from '../sessions/storable.ts';
 import type { TurnOutcome } from './outcome.ts';
 
@@ -13,6 +15,8 @@ export type TurnEnding = TurnOutcome & {
   readonly worker: string;
   /** Default: 1, the only one of a turn of an open request. */
   readonly attempt?: number;
+  /** Whose it is, for its audit record. */
+  readonly about: Omit<AuditedRun, 'id'>;
 };
 
 /** Writes the endings of turns, whatever the database does meanwhile. */
@@ -51,7 +55,9 @@ export function createTurnFinisher(options: TurnFinisherOptions): TurnFinisher {
   const keep = (work: Promise<boolean>, run: string) => {
     pending.add(work);
     work
-      .catch((error: unknown) => log.error({ run, err: error }, 'the ending of a turn could not be written'))
+      .catch((error: unknown) =>
+        log.error({ runId: toWire('run', run), err: error }, 'the ending of a turn could not be written'),
+      )
       .finally(() => pending.delete(work));
     return work;
   };
@@ -59,7 +65,10 @@ export function createTurnFinisher(options: TurnFinisherOptions): TurnFinisher {
     finish: (ending) =>
       withPatience(
         keep(
-          untilStored(() => finishTurn(options, ending), stopping.signal),
+          untilStored(() => finishTurn(options, ending), stopping.signal).then((held) => {
+            if (held) auditRun(log, { ...ending.about, id: ending.run }, endOf(ending));
+            return held;
+          }),
           ending.run,
         ),
       ),
@@ -79,6 +88,12 @@ export function createTurnFinisher(options: TurnFinisherOptions): TurnFinisher {
   };
 }
 
+function endOf(ending: TurnOutcome): RunEnd {
+  if (ending.status !== 'completed') return { status: ending.status, code: ending.errorCode };
+  const { status, model, usage } = ending;
+  return { status, model, usage };
+}
+
 async function withPatience(work: Promise<boolean>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const tired = new Promise<never>((_resolve, reject) => {
@@ -96,7 +111,10 @@ async function withPatience(work: Promise<boolean>): Promise<boolean> {
   }
 }
 
-async function finishTurn({ database, hints }: TurnFinisherOptions, ending: TurnEnding): Promise<boolean> {
+async function finishTurn(
+  { database, hints }: TurnFinisherOptions,
+  ending: TurnOutcome & Pick<TurnEnding, 'run' | 'worker' | 'attempt'>,
+): Promise<boolean> {
   const done = ending.status === 'completed' ? ending : undefined;
   const failed = ending.status === 'completed' ? undefined : ending;
   const { rows } = await database.prepared<{ done: boolean; waiting_session: string | null }>(

@@ -4,6 +4,7 @@ import type { Resolution } from '../../core/route/resolve.ts';
 import type { TurnResult } from '../agent/turn.ts';
 import { beginOnOwner } from './begin-on-owner.ts';
 import { completeTurn, type Following } from './complete-turn.ts';
+import type { TurnEnding } from './finish-turn.ts';
 import { coherent } from './history.ts';
 import type { StoredTurnsOptions, TurnRequest } from './turn-request.ts';
 import { waitForTurn } from './wait-for-turn.ts';
@@ -89,7 +90,7 @@ async function begin(
       return { kind: 'repeated', run: begun.run, agent: begun.agent };
     }
     const { resolution, session } = begun;
-    const waiting = { resolution, session, run, lease };
+    const waiting = { resolution, session, run, lease, about: aboutTurn(request, begun) };
     const history = begun.history ?? (await waitForTurn(options, waiting, clientSignal));
     const turn = { ...waiting, history, clientSignal, stop };
     const complete = (following: Following = {}) => completeTurn(options, request, turn, following);
@@ -98,6 +99,17 @@ async function begin(
     stop.leave();
     throw error;
   }
+}
+
+/** Whose the turn is, for the audit record of its end. */
+function aboutTurn(
+  { session: { kind }, query }: TurnRequest,
+  { resolution, session }: Pick<StoredTurn, 'resolution' | 'session'>,
+): TurnEnding['about'] {
+  const agent = resolution.agent.name;
+  return kind === 'chat'
+    ? { agent, session, trigger: 'chat' }
+    : { agent, session, trigger: 'api', principal: query.principal.id };
 }
 
 async function submit(options: StoredTurnsOptions, request: TurnRequest): Promise<SubmittedTurn | RepeatedTurn> {

@@ -3,6 +3,7 @@ import type { Resolution } from '../../core/route/resolve.ts';
 import { sessionBusy } from '../sessions/refusals.ts';
 import type { WorkerLease } from '../worker/lease.ts';
 import { continueRun } from './begin-turn.ts';
+import type { TurnEnding } from './finish-turn.ts';
 import type { StoredTurnsOptions } from './turn-request.ts';
 
 /** A run that waits in the queue of its session. */
@@ -11,6 +12,7 @@ export interface WaitingTurn {
   readonly session: string;
   readonly run: string;
   readonly lease: WorkerLease;
+  readonly about: TurnEnding['about'];
 }
 
 /**
@@ -41,7 +43,7 @@ export async function waitForTurn(
     throw error;
   }
   if (isGone) throw interrupted();
-  await options.finisher.finish({ run, worker: lease.id, ...gaveUp }).catch(() => undefined);
+  await options.finisher.finish({ run, worker: lease.id, ...gaveUp, about: turn.about }).catch(() => undefined);
   throw whyItGaveUp(clientSignal, lease);
 }
 

@@ -1,5 +1,6 @@
 import type { Logger } from '../../core/lib/log.ts';
 import type { Database } from '../db/pool.ts';
+import { type AuditedRun, auditRun } from '../runs/audit-run.ts';
 import { activeStatuses } from '../runs/run-status.ts';
 
 /** How often a run may lose its worker before it is given up: it may be what kills the workers. */
@@ -19,14 +20,31 @@ export interface Reaped {
  * ended.
  */
 export async function reapRuns(database: Database, log: Logger, workers?: readonly string[]): Promise<Reaped> {
-  const { rows } = await database.prepared<{ resumed: string; unknown: string; freed: string[] | null }>(
-    'reap-runs',
-    reapStatement,
-    [maxLostAttempts, workers ?? null],
-  );
+  const { rows } = await database.prepared<ReapedRow>('reap-runs', reapStatement, [maxLostAttempts, workers ?? null]);
+  for (const { id, agent, trigger, principal, cronJob, status, code } of rows[0]?.ended ?? []) {
+    auditRun(
+      log,
+      { id, agent, trigger, principal: principal || undefined, cronJob: cronJob ?? undefined },
+      { status, code },
+    );
+  }
   const [resumed, unknown] = [Number(rows[0]?.resumed ?? 0), Number(rows[0]?.unknown ?? 0)];
   if (resumed + unknown > 0) log.warn({ resumed, unknown }, 'runs of dead workers were settled');
   return { resumed, freed: rows[0]?.freed ?? [] };
+}
+
+interface ReapedRow {
+  readonly resumed: string;
+  readonly unknown: string;
+  readonly freed: string[] | null;
+  readonly ended: readonly EndedRun[] | null;
+}
+
+interface EndedRun extends Pick<AuditedRun, 'id' | 'agent' | 'trigger'> {
+  readonly principal: string;
+  readonly cronJob: string | null;
+  readonly status: string;
+  readonly code: string;
 }
 
 /** As when a run fails: `suspendAfter` failures in a row pause the job, but none under an older spec. */
@@ -85,7 +103,8 @@ const reapStatement = `
         untold_failures = case when o.status <> 'stopping' and r.error_code is null then o.failures end
     from numbered o
     where r.id = o.id
-    returning r.id, r.job_uid, r.status, r.session_id, r.principal, r.started_at,
+    returning r.id, r.job_uid, r.status, r.session_id, r.principal, r.started_at, r.agent, r.trigger, r.error_code,
+      r.input #>> '{job,name}' as job_name,
       (r.input #>> '{job,onFailure,suspendAfter}')::integer as suspend_after,
       (r.input #>> '{job,generation}')::bigint as generation
   ),
@@ -110,6 +129,9 @@ const reapStatement = `
     from failures f where j.uid = f.uid
   )
   select array(select distinct session_id from ended where session_id is not null) as freed,
+    (select jsonb_agg(jsonb_build_object('id', id, 'agent', agent, 'trigger', trigger, 'cronJob', job_name,
+      'principal', case trigger when 'api' then principal else '' end, 'status', status, 'code', error_code)) from ended)
+      as ended,
     -- What never began may be asked for again under its Idempotency-Key.
     (select count(release_idempotency_key(principal, id)) from ended where started_at is null) as released,
     (select count(*) from resumed) as resumed, (select count(*) from ended where status = 'unknown') as unknown`;

@@ -23,6 +23,7 @@ const mayImport: readonly (readonly [string, readonly string[]])[] = [
 /** Packages that only some places may use. */
 const onlyIn: readonly (readonly [string, readonly string[]])[] = [
   ['@ai-sdk/anthropic', ['gateway/agent/models/anthropic']],
+  ['@opentelemetry', ['gateway/tracing/']],
   ['@kubernetes/client-node', ['core/kube/']],
   ['fastify', ['gateway/server.ts', 'gateway/ingress/']],
   ['pg', ['gateway/db/']],

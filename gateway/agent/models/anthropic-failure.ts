@@ -32,6 +32,7 @@ export function anthropicFailure(error: unknown, { origin, apiKey, call }: Faile
 function reportedFailure(type: string): ModelError {
   return new ModelError(`the model server reported a failure inside its answer (${type.slice(0, 64)})`, {
     retryable: false,
+    failure: 'server_error',
   });
 }
 

@@ -109,6 +109,7 @@ function toPart(part: ContentPart): { type: 'text'; text: string } | FilePart {
   }
   throw new ModelError('an image of the conversation is neither at an http address nor a data: URL in base64', {
     retryable: false,
+    failure: 'request_refused',
   });
 }
 

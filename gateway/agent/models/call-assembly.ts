@@ -142,5 +142,8 @@ function objectOf(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 function unusable(why: string): ModelError {
-  return new ModelError(`the model server sent an answer that cannot be used: ${why}`, { retryable: false });
+  return new ModelError(`the model server sent an answer that cannot be used: ${why}`, {
+    retryable: false,
+    failure: 'bad_answer',
+  });
 }

@@ -1,14 +1,19 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { EgressRefused } from '../../egress.ts';
-import { ModelError } from './port.ts';
+import { ModelError, type ModelFailure } from './port.ts';
 
 /** A request that got no answer, or lost it on the way. Names the server and the kind of failure, nothing of the request. */
 export function connectionFailure(error: unknown, origin: string): ModelError {
-  if (error instanceof EgressRefused) return new ModelError(error.message, { retryable: false, cause: error });
+  if (error instanceof EgressRefused)
+    return new ModelError(error.message, { retryable: false, failure: 'address_refused', cause: error });
   const code = codeOf(error);
   const timedOut = code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT';
   const what = timedOut ? 'fell silent' : 'could not be reached or broke the connection';
-  return new ModelError(`the model server ${origin} ${what} (${code})`, { retryable: !timedOut, cause: error });
+  return new ModelError(`the model server ${origin} ${what} (${code})`, {
+    retryable: !timedOut,
+    failure: timedOut ? 'timeout' : 'unreachable',
+    cause: error,
+  });
 }
 
 /**
@@ -24,8 +29,16 @@ export function refusedAnswer(
   const said = aboutTheRequest.has(status) ? messageIn(text.slice(0, maxErrorLength), apiKey) : '';
   return new ModelError(`the model server answered with status ${status}${said === '' ? '' : `: ${said}`}`, {
     retryable: status === 408 || status === 409 || status === 429 || status >= 500,
+    failure: failureOf(status),
     retryAfterMs: retryAfterMs(headers['retry-after']),
   });
+}
+
+function failureOf(status: number): ModelFailure {
+  if (status === 401 || status === 403) return 'key_refused';
+  if (status === 429) return 'rate_limited';
+  if (status === 408) return 'timeout';
+  return status >= 400 && status < 500 ? 'request_refused' : 'server_error';
 }
 
 /** A server that is silent for longer inside an answer has gone. */
@@ -36,23 +49,30 @@ export const maxAnswerBytes = 32 * 1024 * 1024;
 export function tooSlow(seconds: number, cause: unknown): ModelError {
   return new ModelError(`the model server did not finish within ${seconds} s (model.timeoutSeconds)`, {
     retryable: false,
+    failure: 'timeout',
     cause,
   });
 }
 
 /** An answer over `maxAnswerBytes`. */
 export function tooLarge(): ModelError {
-  return new ModelError('the answer of the model server is over 32 MiB', { retryable: false });
+  return new ModelError('the answer of the model server is over 32 MiB', { retryable: false, failure: 'bad_answer' });
 }
 
 /** An answer that stopped without saying why. */
 export function endedEarly(): ModelError {
-  return new ModelError('the model server ended its answer before it was complete', { retryable: false });
+  return new ModelError('the model server ended its answer before it was complete', {
+    retryable: false,
+    failure: 'bad_answer',
+  });
 }
 
 /** An answer off its format. */
 export function unreadable(why: string): ModelError {
-  return new ModelError(`the model server sent an answer that cannot be read: ${why}`, { retryable: false });
+  return new ModelError(`the model server sent an answer that cannot be read: ${why}`, {
+    retryable: false,
+    failure: 'bad_answer',
+  });
 }
 
 const aboutTheRequest = new Set([400, 404, 413, 422]);

@@ -7,10 +7,10 @@ import { type EgressPolicy, guardedConnector } from '../../egress.ts';
 import { createAnthropicModel } from './anthropic.ts';
 import { createEchoModel } from './echo.ts';
 import { createOpenAiCompatibleModel } from './openai-compatible.ts';
-import { type ModelAnswer, type ModelCall, type ModelClient, ModelError } from './port.ts';
+import { type ModelAnswer, type ModelCall, type ModelClient, ModelError, type ModelFailure } from './port.ts';
 
 /** One model of an Agent, its own or a fallback. */
-type OneModel = Omit<ModelSettings, 'fallbacks'>;
+export type OneModel = Omit<ModelSettings, 'fallbacks'>;
 
 /** Where a credential's value comes from: a Table. */
 export interface Credentials {
@@ -28,8 +28,28 @@ export interface Models {
   readonly stop: () => Promise<void>;
 }
 
+/** What came of one call of one model; `aborted` when the turn ended first, which says nothing of the model. */
+export type CallOutcome = 'ok' | 'aborted' | ModelFailure;
+
+/** One call of one model. */
+export interface WatchedCall {
+  readonly agent: string;
+  readonly settings: OneModel;
+  readonly call: ModelCall;
+  /** Counts the calls of this model for one step of a turn, from 0. */
+  readonly attempt: number;
+}
+
+/** Is told of a call before it is made, and by what it gives, how that went. Must not throw. */
+export type WatchCall = (call: WatchedCall) => (outcome: CallOutcome, answer?: ModelAnswer) => void;
+
+export interface ModelsOptions {
+  readonly egress: EgressPolicy;
+  readonly watch?: WatchCall | undefined;
+}
+
 /** Models that are reached at the addresses which `egress` permits. */
-export function createModels({ egress }: { readonly egress: EgressPolicy }): Models {
+export function createModels({ egress, watch }: ModelsOptions): Models {
   const dispatcher = new Agent({
     connect: guardedConnector(egress, connectTimeoutMs),
     keepAliveTimeout: 30_000,
@@ -39,7 +59,12 @@ export function createModels({ egress }: { readonly egress: EgressPolicy }): Mod
   return {
     forAgent: (agent, credentials) => {
       open(agent.name, agent.model, credentials);
-      return (call) => callInOrder(agent, call, (settings) => open(agent.name, settings, credentials));
+      const complete = (settings: OneModel, call: ModelCall, attempt: number) => {
+        const client = open(agent.name, settings, credentials);
+        if (watch === undefined) return client.complete(call);
+        return watched(client, call, watch({ agent: agent.name, settings, call, attempt }));
+      };
+      return (call) => callInOrder(agent, call, complete);
     },
     stop: () => dispatcher.destroy(),
   };
@@ -47,16 +72,26 @@ export function createModels({ egress }: { readonly egress: EgressPolicy }): Mod
 
 const connectTimeoutMs = 10_000;
 
-async function callInOrder(
-  agent: AgentEntry,
-  call: ModelCall,
-  open: (settings: OneModel) => ModelClient,
-): Promise<ModelAnswer> {
+type Complete = (settings: OneModel, call: ModelCall, attempt: number) => Promise<ModelAnswer>;
+
+async function watched(client: ModelClient, call: ModelCall, ended: ReturnType<WatchCall>): Promise<ModelAnswer> {
+  try {
+    const answer = await client.complete(call);
+    ended('ok', answer);
+    return answer;
+  } catch (error) {
+    if (call.signal.aborted) ended('aborted');
+    else ended(error instanceof ModelError ? error.failure : 'bad_answer');
+    throw error;
+  }
+}
+
+async function callInOrder(agent: AgentEntry, call: ModelCall, complete: Complete): Promise<ModelAnswer> {
   const tracked = trackAnswer(call);
   const failures: unknown[] = [];
   for (const settings of [agent.model, ...agent.model.fallbacks]) {
     try {
-      return await withRetries(open(settings), settings, tracked);
+      return await withRetries(complete, settings, tracked);
     } catch (error) {
       failures.push(error);
       if (call.signal.aborted || tracked.began()) throw error;
@@ -81,17 +116,24 @@ function createOpener(dispatcher: Dispatcher) {
 function openModel(agent: string, settings: OneModel, apiKey: string | undefined, dispatcher: Dispatcher): ModelClient {
   if (settings.provider === 'echo') return createEchoModel(settings.name);
   if (settings.apiKey !== undefined && apiKey === undefined) throw keyMissing(agent);
+  const baseURL = addressOf(settings);
+  if (baseURL === undefined) throw notReady(agent, 'its model has no address', 'Set model.baseURL');
   if (settings.provider === 'anthropic') {
     if (apiKey === undefined) throw keyMissing(agent);
-    return createAnthropicModel({ settings, baseURL: settings.baseURL ?? anthropicBaseURL, apiKey, dispatcher });
+    return createAnthropicModel({ settings, baseURL, apiKey, dispatcher });
   }
-  const baseURL = settings.baseURL ?? (settings.provider === 'openai' ? openAiBaseURL : undefined);
-  if (baseURL === undefined) throw notReady(agent, 'its model has no address', 'Set model.baseURL');
   return createOpenAiCompatibleModel({ settings, baseURL, apiKey, dispatcher });
 }
 
-const openAiBaseURL = 'https://api.openai.com/v1';
-const anthropicBaseURL = 'https://api.anthropic.com/v1';
+/** Where a model is called; undefined for one without an address, such as `echo`. */
+export function addressOf({ provider, baseURL }: OneModel): string | undefined {
+  return provider === 'echo' ? undefined : (baseURL ?? providerURLs[provider]);
+}
+
+const providerURLs: Readonly<Record<string, string>> = {
+  openai: 'https://api.openai.com/v1',
+  anthropic: 'https://api.anthropic.com/v1',
+};
 
 function keyMissing(agent: string): TalariaError {
   return notReady(agent, "its model's API key is missing", 'Make the Secret and key that model.apiKeySecretRef names');
@@ -114,10 +156,10 @@ function trackAnswer(call: ModelCall): TrackedCall {
   return { ...call, onAnswer, began: () => began };
 }
 
-async function withRetries(client: ModelClient, settings: OneModel, call: TrackedCall): Promise<ModelAnswer> {
+async function withRetries(complete: Complete, settings: OneModel, call: TrackedCall): Promise<ModelAnswer> {
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await client.complete(call);
+      return await complete(settings, call, attempt);
     } catch (error) {
       const again = error instanceof ModelError && error.retryable && !call.began() && attempt < settings.maxRetries;
       if (!again) throw error;

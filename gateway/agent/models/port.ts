@@ -106,18 +106,41 @@ export interface ModelClient {
   readonly complete: (call: ModelCall) => Promise<ModelAnswer>;
 }
 
+/** Why a model call failed, in a word for metrics and traces: of the way to the server, of its refusal, or of its answer. */
+export const modelFailures = [
+  'address_refused',
+  'unreachable',
+  'timeout',
+  'key_refused',
+  'rate_limited',
+  'request_refused',
+  'server_error',
+  'bad_answer',
+] as const;
+
+export type ModelFailure = (typeof modelFailures)[number];
+
 /** A failed model call. `retryable`: nothing of an answer came and the same call may succeed. The message holds no secret. */
 export class ModelError extends Error {
   readonly retryable: boolean;
+  readonly failure: ModelFailure;
   /** How long the provider asked to wait. */
   readonly retryAfterMs: number | undefined;
 
-  constructor(message: string, options: { retryable: boolean; retryAfterMs?: number | undefined; cause?: unknown }) {
+  constructor(message: string, options: ModelErrorOptions) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'ModelError';
     this.retryable = options.retryable;
+    this.failure = options.failure;
     this.retryAfterMs = options.retryAfterMs;
   }
+}
+
+export interface ModelErrorOptions {
+  readonly retryable: boolean;
+  readonly failure: ModelFailure;
+  readonly retryAfterMs?: number | undefined;
+  readonly cause?: unknown;
 }
 
 /** The text of a message, its parts joined by line breaks. */

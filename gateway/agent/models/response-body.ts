@@ -95,5 +95,8 @@ const mostTokens = 1_000_000_000;
 
 function reportedFailure(error: JsonObject): ModelError {
   const code = typeof error.code === 'string' ? ` (${error.code.slice(0, 64)})` : '';
-  return new ModelError(`the model server reported a failure inside its answer${code}`, { retryable: false });
+  return new ModelError(`the model server reported a failure inside its answer${code}`, {
+    retryable: false,
+    failure: 'server_error',
+  });
 }

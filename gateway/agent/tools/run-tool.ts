@@ -1,4 +1,5 @@
 import type { ToolCall } from '../models/port.ts';
+import { beginToolSpan } from '../trace-turn.ts';
 import type { Tool, ToolContext } from './tool.ts';
 
 /** Whether a person lets a call run. */
@@ -21,17 +22,26 @@ export async function runTool(
   if (tool === undefined) return failure('there is no such tool');
   const input = parseArguments(call.function.arguments);
   if (input === undefined) return failure('its arguments are not a JSON object');
+  const span = beginToolSpan(call);
   try {
     if (tool.requiresApproval) {
-      if (askApproval === undefined) return failure('it needs an approval, for which this kind of request has no way');
-      if ((await orAborted(askApproval(call), context.signal)) === 'denied')
+      if (askApproval === undefined) {
+        span?.end('no_approval');
+        return failure('it needs an approval, for which this kind of request has no way');
+      }
+      if ((await orAborted(askApproval(call), context.signal)) === 'denied') {
+        span?.end('denied');
         return failure('the call was not approved');
+      }
     }
     context.signal.throwIfAborted();
     return (await orAborted(tool.run(input, context), context.signal)).slice(0, longestOutput);
   } catch (error) {
+    span?.end(context.signal.aborted ? 'aborted' : 'failed');
     if (context.signal.aborted) throw context.signal.reason;
     return failure(error instanceof Error ? error.message : String(error));
+  } finally {
+    span?.end();
   }
 }
 

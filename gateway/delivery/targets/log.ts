@@ -4,6 +4,6 @@ import type { SendResult } from '../send-result.ts';
 
 /** Writes a result to the gateway's log, as one line. */
 export function sendToLog(log: Logger, id: string, { data }: DeliveryBody): SendResult {
-  log.info({ delivery: id, ...data }, 'delivered to the log');
+  log.info({ deliveryId: id, ...data }, 'delivered to the log');
   return { kind: 'sent' };
 }

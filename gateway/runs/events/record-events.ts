@@ -1,3 +1,4 @@
+import { toWire } from '../../../core/lib/id.ts';
 import type { Logger } from '../../../core/lib/log.ts';
 import { untilStored } from '../../../core/lib/until-stored.ts';
 import type { Hints } from '../../db/hints.ts';
@@ -58,7 +59,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       await untilStored(() => storeEvents(options, first, events), options.gaveUp);
       options.hints.tell('events', options.run.id);
     } catch (error) {
-      options.log.warn({ run: options.run.id, err: error }, 'events of a run could not be stored');
+      options.log.warn({ runId: toWire('run', options.run.id), err: error }, 'events of a run could not be stored');
     }
   };
   /** What is recorded while a write is under way goes with the next one. */

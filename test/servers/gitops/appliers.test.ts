@@ -173,5 +173,5 @@ interface ManagedFields {
 }
 
 function managedFields({ metadata }: Stored): readonly ManagedFields[] {
-  return (metadata as { readonly managedFields?: readonly ManagedFields[] }).managedFields ?? [];
+  return (metadata.managedFields ?? []) as readonly ManagedFields[];
 }

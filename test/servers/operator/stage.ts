@@ -5,7 +5,7 @@ import type { LeaderTiming } from '../../../core/kube/leader.ts';
 import { agents, cronJobs, routes } from '../../../core/kube/resources.ts';
 import type { KubeClient, KubeObject } from '../../../core/kube/types.ts';
 import { systemClock } from '../../../core/lib/clock.ts';
-import { createLogger } from '../../../core/lib/log.ts';
+import { createLogger, type Logger } from '../../../core/lib/log.ts';
 import type { Kind } from '../../../crds/common.ts';
 import { createAcknowledger } from '../../../gateway/config/acknowledge.ts';
 import { createClusterSource } from '../../../gateway/config/cluster-source.ts';
@@ -34,6 +34,8 @@ export interface OperatorOptions {
   /** Stands between the operator and the API server. */
   readonly wrap?: (client: KubeClient) => KubeClient;
   readonly podName?: string;
+  /** Default: one that says nothing. */
+  readonly log?: Logger;
 }
 
 export interface RunningOperator extends Operator {
@@ -61,7 +63,7 @@ export interface Stored extends KubeObject {
 }
 
 const resources = { Agent: agents, Route: routes, CronJob: cronJobs };
-const log = createLogger('test', 'silent');
+const silent = createLogger('test', 'silent');
 
 export async function createStage(): Promise<Stage> {
   const kubeconfig = inject('kubeconfig');
@@ -85,7 +87,12 @@ export async function createStage(): Promise<Stage> {
   return {
     namespace,
     client,
-    startOperator: ({ wrap = (same: KubeClient) => same, podName = 'talaria-operator-0', leaseTiming } = {}) => {
+    startOperator: ({
+      wrap = (same: KubeClient) => same,
+      podName = 'talaria-operator-0',
+      leaseTiming,
+      log = silent,
+    } = {}) => {
       let lost = false;
       const metrics = createOperatorMetrics();
       const operator = createOperator({
@@ -120,8 +127,8 @@ export async function createStage(): Promise<Stage> {
 
 async function startReplica(client: KubeClient, podName: string): Promise<Replica> {
   let current: Configuration | undefined;
-  const source = createClusterSource({ client, log, clock: systemClock });
-  const acknowledger = createAcknowledger({ client, podName, log, clock: systemClock });
+  const source = createClusterSource({ client, log: silent, clock: systemClock });
+  const acknowledger = createAcknowledger({ client, podName, log: silent, clock: systemClock });
   await source.start(async (configuration) => {
     current = configuration;
     acknowledger.serving(configuration.snapshot.sequence, configuration.snapshot.revision);

@@ -166,6 +166,7 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
     because: 'A metric counts over all jobs and agents.',
     at: [
       'gateway/delivery/metrics.ts: select deliveries',
+      'gateway/runs/metrics.ts: select runs',
       'gateway/schedule/metrics.ts: select cron_jobs',
       'gateway/schedule/metrics.ts: select missed_totals',
     ],

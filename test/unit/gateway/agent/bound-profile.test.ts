@@ -55,27 +55,27 @@ it('work that is batched for many turns is bound to none of them', async () => {
   expect(seen).toEqual([undefined]);
 });
 
-it('a log line tells the agent and run of the turn that it is written in, after its own fields', async () => {
+it('a log line tells the agent, run and session of the turn that it is written in, after its own fields', async () => {
   const root = path.join(import.meta.dirname, '../../../..');
   const script = `
     import { createLogger } from ${JSON.stringify(path.join(root, 'core/lib/log.ts'))};
     import { profileFields, withProfile } from ${JSON.stringify(path.join(root, 'gateway/agent/bound-profile.ts'))};
     const log = createLogger('talaria-test', 'info', profileFields);
     log.info('before');
-    await withProfile({ agent: 'a', agentUid: 'u', run: 'r' }, async () => {
+    await withProfile({ agent: 'a', agentUid: 'u', run: 'r', session: 's' }, async () => {
       await null;
       log.info('inside');
       log.info({ agent: 'said by the line' }, 'own');
     });
     withProfile({ agent: 'b', agentUid: 'u' }, () => log.info('stateless'));
     log.info('after');`;
-  const told = (await run(script)).map(({ agent, run: id, msg }) => [msg, agent, id]);
+  const told = (await run(script)).map(({ agent, runId, sessionId, msg }) => [msg, agent, runId, sessionId]);
   expect(told).toEqual([
-    ['before', undefined, undefined],
-    ['inside', 'a', 'r'],
-    ['own', 'said by the line', 'r'],
-    ['stateless', 'b', undefined],
-    ['after', undefined, undefined],
+    ['before', undefined, undefined, undefined],
+    ['inside', 'a', 'run_r', 'ses_s'],
+    ['own', 'said by the line', 'run_r', 'ses_s'],
+    ['stateless', 'b', undefined, undefined],
+    ['after', undefined, undefined, undefined],
   ]);
   expect(profileFields()).toEqual({});
 });
