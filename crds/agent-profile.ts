@@ -76,12 +76,13 @@ const volume = fields(
     ).optional(),
     accessMode: choice(
       ['ReadWriteMany', 'ReadWriteOnce'],
-      'How the volume is mounted. ReadWriteOnce works with one gateway replica only.',
+      'How the volume is mounted. ReadWriteOnce works only with one gateway replica and the strategy Recreate.',
     ).default('ReadWriteMany'),
     existingClaim: objectName('An existing PersistentVolumeClaim, labelled talaria.dev/agent=<name>.').optional(),
-    reclaimPolicy: choice(['Retain', 'Delete'], 'What becomes of the claim when the Agent is deleted.').default(
-      'Retain',
-    ),
+    reclaimPolicy: choice(
+      ['Retain', 'Delete'],
+      'What becomes of the claim when the Agent is deleted. An existing claim is never deleted.',
+    ).default('Retain'),
   },
   'A volume for the workspace of the agent. Without it the workspace is kept in the database.',
 );

@@ -12,7 +12,6 @@ export const limitedRows: Readonly<Record<Kind, readonly LimitedRow[]>> = {
   Agent: [
     { field: 'spec.tools.builtin[]', except: 'files' },
     { field: 'spec.tools.mcpServers' },
-    { field: 'spec.profile.volume' },
     { field: 'spec.accounts', part: 'messages that arrive' },
     { field: 'spec.sessions.groupScope' },
     { field: 'spec.sessions.threadScope' },

@@ -6,6 +6,8 @@ export interface OperatorConfig {
   readonly podName: string;
   readonly logLevel: string;
   readonly listen: { readonly host: string; readonly port: number };
+  /** Whether Agents may have volumes. */
+  readonly agentVolumes: boolean;
   /** Path of a kubeconfig; absent: the pod's own ServiceAccount. */
   readonly kubeconfig: string | undefined;
 }
@@ -27,12 +29,14 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
     const got = environment[name];
     throw new EnvironmentError(`${name} ${issue?.message} (got ${got === undefined ? 'nothing' : `"${got}"`})`);
   }
-  const { TALARIA_NAMESPACE, POD_NAME, TALARIA_LOG_LEVEL, TALARIA_LISTEN, KUBECONFIG } = parsed.data;
+  const { TALARIA_NAMESPACE, POD_NAME, TALARIA_LOG_LEVEL, TALARIA_LISTEN, TALARIA_AGENT_VOLUMES, KUBECONFIG } =
+    parsed.data;
   return {
     namespace: TALARIA_NAMESPACE,
     podName: POD_NAME,
     logLevel: TALARIA_LOG_LEVEL,
     listen: TALARIA_LISTEN,
+    agentVolumes: TALARIA_AGENT_VOLUMES === 'true',
     kubeconfig: KUBECONFIG,
   };
 }
@@ -57,6 +61,7 @@ const environmentSchema = z.object({
       context.addIssue('must be an address and a port, such as 0.0.0.0:8081');
       return z.NEVER;
     }),
+  TALARIA_AGENT_VOLUMES: z.enum(['true', 'false'], 'must be true or false').default('false'),
   KUBECONFIG: z.string().optional(),
 });
 

@@ -29,6 +29,7 @@ const operator = createOperator({
     log.fatal('another operator may lead now, so this one ends');
     process.exit(1);
   },
+  agentVolumes: config.agentVolumes ? {} : undefined,
   log,
   clock: systemClock,
 });

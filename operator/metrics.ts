@@ -24,6 +24,8 @@ export interface OperatorMetrics {
   /** Changes that the watch of a `resource` lost and a relist found. */
   readonly watchMissed: Counter<'resource'>;
   readonly watchFailures: Counter<'resource'>;
+  readonly orphanedClaims: Gauge;
+  readonly volumeRolloutsUndone: Counter;
   /** 1 when the CRDs in the cluster lack fields that this release knows, else 0. */
   readonly crdsTooOld: Gauge;
 }
@@ -73,6 +75,12 @@ export function createOperatorMetrics(): OperatorMetrics {
     ),
     watchMissed: counter('watch_missed_total', 'Changes that a watch lost and a relist found.', ['resource']),
     watchFailures: counter('watch_failures_total', 'Lists and watches that failed; they are repeated.', ['resource']),
+    orphanedClaims: gauge('orphaned_claims', 'Claims that were made for Agents that are gone.'),
+    volumeRolloutsUndone: counter(
+      'volume_rollouts_undone_total',
+      'Rollouts of the gateways that were undone because volumes of Agents held them up.',
+      [],
+    ),
     crdsTooOld: gauge('crds_too_old', 'Whether the CRDs in the cluster lack fields that this release knows.'),
   };
 }

@@ -25,7 +25,8 @@ export interface NamespaceLoop {
 export interface NamespaceLoopOptions {
   /** Called before the first pass of a leader. Resolves when the copies of the namespace are complete. */
   readonly prepare: (signal: AbortSignal) => Promise<void>;
-  readonly gather: () => Promise<Resources>;
+  /** Is given what is published. */
+  readonly gather: (published: SnapshotContent) => Promise<Resources>;
   readonly publisher: Publisher;
   readonly shards: CredentialShards;
   readonly acknowledgements: Pick<Acknowledgements, 'byAll'>;
@@ -69,7 +70,7 @@ export function createNamespaceLoop(options: NamespaceLoopOptions): NamespaceLoo
   const pass = async (signal: AbortSignal): Promise<void> => {
     published ??= await load(signal);
     const startedAt = options.monotonic();
-    const compilation = compile(await options.gather(), published, previous);
+    const compilation = compile(await options.gather(published.content), published, previous);
     previous = compilation;
     const { content, credentials } = compilation;
     await shards.add(credentials);

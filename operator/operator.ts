@@ -22,6 +22,7 @@ import { createStatusWriter } from './status.ts';
 import { sweepLeases } from './sweep-leases.ts';
 import type { Compilation } from './translate/compilation.ts';
 import { report } from './translate/report.ts';
+import { type AgentVolumesSettings, createVolumes } from './volumes/create-volumes.ts';
 import { createWatch } from './watch.ts';
 
 /** The operator of one namespace. Any number of them may run; the one that holds the lease writes. */
@@ -44,6 +45,8 @@ export interface OperatorOptions {
   readonly onLost: () => void;
   readonly log: Logger;
   readonly clock: Clock;
+  /** Absent: Agents may have no volumes. Present: the account has the rights for them. */
+  readonly agentVolumes?: AgentVolumesSettings | undefined;
   /** Default: 15 s, 10 s and 2 s. */
   readonly leaseTiming?: LeaderTiming | undefined;
 }
@@ -68,6 +71,7 @@ export function createOperator(options: OperatorOptions): Operator {
     loop.start();
     reporter.start();
     status.start();
+    volumes.lead();
     loop.trigger();
   };
   const timing = options.leaseTiming;
@@ -79,8 +83,15 @@ export function createOperator(options: OperatorOptions): Operator {
   const ledger = createProgrammingLedger(acknowledgements, monotonic);
   const events = createEventRecorder(client, log);
 
-  const watch = createWatch({
+  const watching = {
     client,
+    onMissed: (resource: string, count: number) => metrics.watchMissed.inc({ resource }, count),
+    onFailure: (resource: string) => metrics.watchFailures.inc({ resource }),
+    log,
+    clock,
+  };
+  const watch = createWatch({
+    ...watching,
     onDeclared: (kind, change) => {
       const onlyStatus = change.type === 'modified' && isUnchanged(change.previous, change.object);
       if (onlyStatus) status.check(kind, change.object.metadata.name);
@@ -98,10 +109,16 @@ export function createOperator(options: OperatorOptions): Operator {
       if (change.object.metadata.name === leaseName) leader = leaderOf(change);
       else if (acknowledgements.take(change)) acknowledged();
     },
-    onMissed: (resource, count) => metrics.watchMissed.inc({ resource }, count),
-    onFailure: (resource) => metrics.watchFailures.inc({ resource }),
-    log,
-    clock,
+  });
+
+  const volumes = createVolumes(options.agentVolumes, {
+    ...watching,
+    demandLeadership: leadership.demand,
+    onChange: () => loop.trigger(),
+    onAdopted: events.claimAdopted,
+    onOrphans: (count) => metrics.orphanedClaims.set(count),
+    onUndone: () => metrics.volumeRolloutsUndone.inc(),
+    onError: () => metrics.failures.inc({ controller: 'volumes' }),
   });
 
   const configurationAudit = createConfigurationAudit({
@@ -138,12 +155,16 @@ export function createOperator(options: OperatorOptions): Operator {
     log,
   });
 
+  const gather = createGather(watch, breathe);
   const namespaceLoop = createNamespaceLoop({
     prepare: async (signal) => {
-      await watch.whenSynced(signal);
+      await Promise.all([watch.whenSynced(signal), volumes.whenSynced(signal)]);
       ownerReferences = await deploymentOwner(client, log);
     },
-    gather: createGather(watch, breathe),
+    gather: async (published) => {
+      const resources = await gather();
+      return { ...resources, volumes: volumes.states(resources.agents, published) };
+    },
     publisher,
     shards,
     acknowledgements,
@@ -156,6 +177,7 @@ export function createOperator(options: OperatorOptions): Operator {
     },
     onCompiled: (compilation) => {
       compiled = compilation;
+      volumes.act(compilation.content);
       reporter.addAfter('report', reportDelayMs);
     },
     onChanged: configurationAudit.published,
@@ -190,6 +212,7 @@ export function createOperator(options: OperatorOptions): Operator {
   return {
     start: () => {
       watch.start();
+      volumes.startWatching();
       leadership.start();
       const sweepAndLog = () =>
         void sweep().catch((error: unknown) => log.warn({ err: error }, 'cannot delete an abandoned lease'));
@@ -197,13 +220,13 @@ export function createOperator(options: OperatorOptions): Operator {
     },
     stop: async () => {
       for (const timer of timers) clearInterval(timer);
-      await Promise.all([watch.stop(), loop.stop(), reporter.stop(), status.stop()]);
+      await Promise.all([watch.stop(), loop.stop(), reporter.stop(), status.stop(), volumes.stop()]);
       await leadership.stop();
       metrics.leading.set(0);
     },
     unready: () =>
       missingForReadiness({
-        synced: watch.synced(),
+        synced: watch.synced() && volumes.synced(),
         leading: leadership.leading(),
         identity: leadership.identity,
         leader,

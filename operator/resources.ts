@@ -14,6 +14,8 @@ export interface Resources {
   readonly cronJobs: readonly Declared<CronJob>[];
   readonly secrets: readonly SecretResource[];
   readonly configMaps: readonly ConfigMapResource[];
+  /** One for each Agent that asks for a volume; absent where there is no cluster that could have any. */
+  readonly volumes?: readonly AgentVolume[];
 }
 
 /** Which object it is. In standalone mode `createdAt` is '', so that all are equally old. */
@@ -61,6 +63,22 @@ export interface SecretResource {
   readonly annotations: Readonly<Record<string, string>>;
   /** Base64. */
   readonly data: Readonly<Record<string, string>>;
+}
+
+/** What became of the volume that an Agent asks for. */
+export interface AgentVolume {
+  /** Name of the Agent. */
+  readonly agent: string;
+  /** undefined: it is mounted in every gateway pod. */
+  readonly problem: VolumeProblem | undefined;
+  /** The claim, when it exists and is the agent's. */
+  readonly claimName: string | undefined;
+}
+
+/** Why a volume cannot be used yet, and the cure. */
+export interface VolumeProblem {
+  readonly reason: Exclude<ConditionReason<'ProfileReady'>, 'ProfileReady'>;
+  readonly message: string;
 }
 
 /** A ConfigMap. `data` is empty unless it is labelled. */

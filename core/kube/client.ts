@@ -7,7 +7,7 @@ import { microTime } from './micro-time.ts';
 import { apiVersionOf, events, namespaces, resourcePath } from './resources.ts';
 import { createTransport, type TransportRequest } from './transport.ts';
 import type {
-  CallOptions,
+  ApplyOptions,
   EventFields,
   KubeClient,
   KubeList,
@@ -46,7 +46,6 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
   const source = createCredentialSource(options, clock.monotonic);
   const transport = createTransport(source);
   const namespace = options.namespace ?? source.namespace ?? 'default';
-  const { fieldManager } = options;
 
   const withDeadline = (request: RawRequest): TransportRequest => ({
     ...request,
@@ -59,7 +58,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
     resource: KubeResource<T>,
     object: Written<T>,
     target: { readonly name?: string; readonly subresource?: string },
-    call: CallOptions = {},
+    { fieldManager = options.fieldManager, ...call }: ApplyOptions = {},
   ): Promise<T> => {
     const apply = method === 'PATCH';
     const answer = await send({
@@ -108,7 +107,8 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
       }
     },
     createEvent: async (event) => {
-      const reporter = { controller: fieldManager, instance: options.instance ?? fieldManager };
+      const { fieldManager, instance = fieldManager } = options;
+      const reporter = { controller: fieldManager, instance };
       const body = eventBody(event, namespace, reporter, clock.now());
       await write('POST', events, body, {}).catch((error: unknown) => {
         if (event.key === undefined || !hasStatus(error, 409)) throw error;

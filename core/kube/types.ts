@@ -96,6 +96,10 @@ export interface WatchOptions extends Selection {
   readonly signal: AbortSignal;
 }
 
+export interface ApplyOptions extends CallOptions {
+  readonly fieldManager?: string | undefined;
+}
+
 export interface DeleteOptions extends CallOptions {
   /** The object is deleted only while these hold; otherwise KubeError 409. */
   readonly uid?: string | undefined;
@@ -151,11 +155,14 @@ export interface KubeClient {
     resource: KubeResource<T>,
     options: WatchOptions,
   ) => AsyncIterable<WatchEvent<T>>;
-  /** Server-side apply under this client's field manager, with force. An equal apply changes nothing on the server. */
+  /**
+   * Server-side apply under this client's field manager or the one that is given, with force. An equal apply changes
+   * nothing on the server. Give the `resourceVersion` that was read to be sure that nothing is created.
+   */
   readonly apply: <T extends KubeObject>(
     resource: KubeResource<T>,
     object: Written<T>,
-    options?: CallOptions,
+    options?: ApplyOptions,
   ) => Promise<T>;
   /** Server-side apply of the status alone; 404 when the object is gone. */
   readonly applyStatus: <T extends KubeObject>(

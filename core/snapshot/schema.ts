@@ -24,6 +24,16 @@ const originSchema = z.object({
   sources: z.record(z.string(), z.string()),
   /** An Agent asks to be the default, whether or not it is. */
   default: z.boolean().optional(),
+  /** The volume that an Agent asks for, as its spec has it. */
+  volume: z
+    .object({
+      size: z.string().optional(),
+      storageClassName: z.string().optional(),
+      accessMode: z.enum(['ReadWriteMany', 'ReadWriteOnce']),
+      existingClaim: z.string().optional(),
+      reclaimPolicy: z.enum(['Retain', 'Delete']),
+    })
+    .optional(),
 });
 
 const prices = z.object({ inputPerMillion: z.string(), outputPerMillion: z.string(), currency: z.string() });

@@ -1,7 +1,7 @@
 import { sha256 } from '../../core/lib/hash.ts';
 import type { AgentEntry, EntryOrigin, ModelSettings } from '../../core/snapshot/schema.ts';
 import type { Agent } from '../../crds/agent.ts';
-import type { Declared, Rejection } from '../resources.ts';
+import type { Declared, Rejection, VolumeProblem } from '../resources.ts';
 import { absent, type Candidate, type KindRules, type SourceLookups } from './candidate.ts';
 import { memoised } from './memo.ts';
 import { createResolver, type Resolver } from './resolver.ts';
@@ -12,8 +12,8 @@ export const maxAgentTextBytes = 256 * 1024;
 
 /**
  * An Agent serves its newest generation, or when that is not accepted, its last accepted one with Secrets and ConfigMaps
- * of now. Whether it serves at all depends on `suspend` of the newest generation and on the references of the generation
- * that is taken.
+ * of now. Whether it serves at all depends on `suspend` of the newest generation, and on the references and the volume of
+ * the generation that is taken.
  */
 export const agentRules: KindRules<Declared<Agent>, AgentEntry> = {
   choose: memoised((declared: Declared<Agent>, lookups: SourceLookups) => {
@@ -56,14 +56,18 @@ function filled(
   const resolver = createResolver({ ...options, namespace: declared.namespace });
   const resolved = resolveEntry(plain, resolver);
   const collected = resolver.collected();
-  return { ...collected, entry: { ...resolved, ...refusal(declared, collected.problems) } };
+  const volume = plain.origin?.volume && options.lookups.volume(plain.name);
+  const profile = volume !== undefined && volume.problem === undefined ? { volume: true as const } : undefined;
+  const entry = { ...resolved, profile, ...refusal(declared, collected.problems, volume?.problem) };
+  return { ...collected, entry };
 }
 
 function refusal(
   declared: Declared<Agent>,
   problems: Candidate<AgentEntry>['problems'],
+  volumeProblem: VolumeProblem | undefined,
 ): Pick<AgentEntry, 'refuse' | 'refuseReason'> {
-  const [problem] = problems;
+  const problem = problems[0] ?? volumeProblem;
   if (declared.suspend) return { refuse: 'agent_suspended', refuseReason: 'Suspended' };
   if (problem !== undefined) return { refuse: 'agent_not_ready', refuseReason: problem.reason };
   return { refuse: undefined, refuseReason: undefined };
@@ -156,7 +160,7 @@ function plainEntry(
     }),
     sessions: spec.sessions,
     limits: spec.limits,
-    origin: { sources, default: spec.default },
+    origin: { sources, default: spec.default, volume: spec.profile.volume },
   };
   return { entry, texts, sources };
 }

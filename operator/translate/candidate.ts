@@ -1,6 +1,6 @@
 import type { ConditionReason } from '../../core/conditions.ts';
 import type { AgentEntry, GatewayKeyEntry, JobEntry, RouteEntry } from '../../core/snapshot/schema.ts';
-import type { ConfigMapResource, Rejection, SecretResource } from '../resources.ts';
+import type { AgentVolume, ConfigMapResource, Rejection, SecretResource } from '../resources.ts';
 
 export type Entry = AgentEntry | RouteEntry | JobEntry | GatewayKeyEntry;
 
@@ -53,6 +53,8 @@ export interface KindRules<D, E extends Entry> {
 export type SourceLookups = {
   readonly secret: (name: string) => SecretResource | undefined;
   readonly configMap: (name: string) => ConfigMapResource | undefined;
+  /** By the name of the Agent; undefined: it has asked for none, or there is no cluster. */
+  readonly volume: (agent: string) => AgentVolume | undefined;
   readonly publishedAgent: (uid: string) => AgentEntry | undefined;
   readonly publishedRoute: (uid: string) => RouteEntry | undefined;
   readonly publishedJob: (uid: string) => JobEntry | undefined;

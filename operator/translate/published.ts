@@ -1,5 +1,5 @@
 import type { SnapshotContent } from '../../core/snapshot/schema.ts';
-import type { Resources } from '../resources.ts';
+import type { AgentVolume, Resources } from '../resources.ts';
 import type { SourceLookups } from './candidate.ts';
 
 /** What the gateways were given last. */
@@ -15,10 +15,14 @@ export interface Published {
 export const emptyContent: SnapshotContent = { agents: [], routes: [], jobs: [], gatewayKeys: [], texts: {} };
 
 /** The questions that an entry may ask, answered by what is there and what is published. */
-export function sourceLookups({ secrets, configMaps }: Resources, { content, versionKey }: Published): SourceLookups {
+export function sourceLookups(
+  { secrets, configMaps, volumes = noVolumes }: Resources,
+  { content, versionKey }: Published,
+): SourceLookups {
   return {
     secret: (name) => byName(secrets).get(name),
     configMap: (name) => byName(configMaps).get(name),
+    volume: (agent) => byAgent(volumes).get(agent),
     publishedAgent: (uid) => byUid(content.agents).get(uid),
     publishedRoute: (uid) => byUid(content.routes).get(uid),
     publishedJob: (uid) => byUid(content.jobs).get(uid),
@@ -28,6 +32,8 @@ export function sourceLookups({ secrets, configMaps }: Resources, { content, ver
   };
 }
 
+const noVolumes: readonly AgentVolume[] = [];
+const byAgent = indexedBy<{ readonly agent: string }>(({ agent }) => agent);
 const byUid = indexedBy<{ readonly uid: string }>(({ uid }) => uid);
 const byName = indexedBy<{ readonly name: string }>(({ name }) => name);
 

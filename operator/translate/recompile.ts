@@ -54,7 +54,8 @@ function differsInRoutesAlone(now: Resources, before: Resources): boolean {
     now.agents === before.agents &&
     now.cronJobs === before.cronJobs &&
     now.secrets === before.secrets &&
-    now.configMaps === before.configMaps
+    now.configMaps === before.configMaps &&
+    now.volumes === before.volumes
   );
 }
 

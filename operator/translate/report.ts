@@ -6,7 +6,7 @@ import type { Agent } from '../../crds/agent.ts';
 import type { Kind } from '../../crds/common.ts';
 import type { CronJob } from '../../crds/cron-job.ts';
 import type { Route } from '../../crds/route.ts';
-import type { Declared } from '../resources.ts';
+import type { AgentVolume, Declared } from '../resources.ts';
 import type { Entry } from './candidate.ts';
 import type { Compilation } from './compilation.ts';
 import { type EntryLookups, jobProblems, routeProblems } from './cross-references.ts';
@@ -16,7 +16,7 @@ import type { Settled } from './proposal.ts';
 import {
   acceptedVerdict,
   limitedVerdicts,
-  profileReady,
+  profileReadyVerdict,
   resolvedRefsVerdict,
   shadowedVerdicts,
   type Verdict,
@@ -73,6 +73,8 @@ type ReportLookups = EntryLookups & {
   /** How many Routes and CronJobs name an Agent. */
   readonly routesOf: (agent: string) => number;
   readonly cronJobsOf: (agent: string) => number;
+  /** What became of the volume of an Agent that asks for one. */
+  readonly volume: (agent: string) => AgentVolume | undefined;
   /** The Agent that serves what no rule matched; its argument has no meaning. */
   readonly defaultAgent: (nothing: string) => string | undefined;
 };
@@ -80,6 +82,7 @@ type ReportLookups = EntryLookups & {
 const agentReport = memoised((settled: Settled<Declared<Agent>, AgentEntry>, lookups: ReportLookups): ObjectReport => {
   const { declared, entry, about } = settled;
   const { name, generation } = declared;
+  const volume = entry?.origin?.volume && lookups.volume(name);
   const winner = entry !== undefined && asksForDefault(entry) ? lookups.defaultAgent('') : undefined;
   const anotherDefault =
     winner === undefined || winner === name
@@ -90,13 +93,22 @@ const agentReport = memoised((settled: Settled<Declared<Agent>, AgentEntry>, loo
     verdicts: [
       acceptedVerdict(settled),
       ...(about.entry === undefined ? [] : [resolvedRefsVerdict(settled, about.problems)]),
-      profileReady(generation),
+      profileReadyVerdict(settled, volume),
       ...shadowedVerdicts('AnotherDefault', generation, anotherDefault),
       ...limitedVerdicts(settled),
     ],
-    fields: { home: homeInPod(name), routes: lookups.routesOf(name), cronJobs: lookups.cronJobsOf(name) },
+    fields: {
+      home: homeInPod(name),
+      routes: lookups.routesOf(name),
+      cronJobs: lookups.cronJobsOf(name),
+      ...claimOf(volume),
+    },
   };
 });
+
+function claimOf(volume: AgentVolume | undefined): { readonly claimName?: string } {
+  return volume?.claimName === undefined ? {} : { claimName: volume.claimName };
+}
 
 const routeReport = memoised((settled: Settled<Declared<Route>, RouteEntry>, lookups: ReportLookups): ObjectReport => {
   const { declared, entry, about } = settled;
@@ -133,7 +145,7 @@ function aboutObject({ declared, entry }: Settled<Declared<unknown>, Entry>) {
   return { key: `${kind}/${name}`, kind, name, uid, generation, entry, suspended: suspend };
 }
 
-function reportLookups({ agents, content }: Compilation): ReportLookups {
+function reportLookups({ agents, content, basis }: Compilation): ReportLookups {
   const agent = new Map(content.agents.map((entry) => [entry.name, entry]));
   const gatewayKey = new Map(content.gatewayKeys.map((entry) => [entry.name, entry]));
   const job = new Map(content.jobs.map((entry) => [entry.name, entry]));
@@ -141,6 +153,7 @@ function reportLookups({ agents, content }: Compilation): ReportLookups {
   const shadowed = Map.groupBy(findShadowed(content.routes), ({ route }) => route);
   const routesOf = countByAgent(content.routes.map(agentsOf));
   const cronJobsOf = countByAgent(content.jobs.map((entry) => [entry.agent]));
+  const volume = new Map((basis.resources.volumes ?? []).map((found) => [found.agent, found]));
   const defaultAgent = content.agents.find((entry) => entry.default)?.name;
   return {
     agent: (name) => agent.get(name),
@@ -151,6 +164,7 @@ function reportLookups({ agents, content }: Compilation): ReportLookups {
     shadowed: (route) => (shadowed.get(route) ?? []).map(unreachableText).join('\n'),
     routesOf: (name) => routesOf.get(name) ?? 0,
     cronJobsOf: (name) => cronJobsOf.get(name) ?? 0,
+    volume: (name) => volume.get(name),
     defaultAgent: () => defaultAgent,
   };
 }

@@ -1,4 +1,5 @@
 import type { ConditionReason, ConditionType } from '../../core/conditions.ts';
+import type { AgentVolume } from '../resources.ts';
 import type { Entry, Problem } from './candidate.ts';
 import type { Settled } from './proposal.ts';
 
@@ -42,8 +43,22 @@ export function resolvedRefsVerdict(
   return { type: 'ResolvedRefs', status: 'False', reason: first.reason, message, generation };
 }
 
-/** Homes are rendered by the gateways, so that there is nothing to wait for. */
-export const profileReady = shared<'ProfileReady'>('ProfileReady', 'nothing of the profile has to be prepared');
+/**
+ * Whether the volume of the generation in force is mounted. Everything else of a profile is rendered by the gateways, so
+ * that there is nothing to wait for.
+ */
+export function profileReadyVerdict(
+  { declared, entry }: Settled<Decided, Entry>,
+  volume: AgentVolume | undefined,
+): Verdict<'ProfileReady'> {
+  if (volume === undefined) return nothingToPrepare(declared.generation);
+  const generation = generationOf(entry) ?? declared.generation;
+  if (volume.problem === undefined) return mounted(generation);
+  return { type: 'ProfileReady', status: 'False', ...volume.problem, generation };
+}
+
+const nothingToPrepare = shared<'ProfileReady'>('ProfileReady', 'nothing of the profile has to be prepared');
+const mounted = shared<'ProfileReady'>('ProfileReady', 'the volume is mounted in every gateway pod');
 
 const accepted = shared<'Accepted'>('Accepted', 'the generation is valid');
 const resolved = shared<'ResolvedRefs'>('ResolvedRefs', 'every reference is resolved');

@@ -1,4 +1,4 @@
-import { renderChart } from './helm.ts';
+import { externalDatabase, renderChart } from './helm.ts';
 import { writeServiceAccountKubeconfig } from './kubeconfig.ts';
 import { kubectl } from './kubectl.ts';
 
@@ -7,10 +7,15 @@ export type TalariaComponent = 'operator' | 'gateway';
 
 /**
  * Puts the chart's objects into a namespace, without its trial database and hooks. Where nothing runs pods, that is
- * its roles in force, and its Deployments as the owners that processes look up.
+ * its roles in force, and its Deployments as the owners that processes look up. `flags` are further values.
  */
-export async function installChart(kubeconfig: string, namespace: string): Promise<void> {
-  await kubectl(kubeconfig, ['apply', '--namespace', namespace, '-f', '-'], await renderChart(namespace));
+export async function installChart(
+  kubeconfig: string,
+  namespace: string,
+  flags: readonly string[] = [],
+): Promise<void> {
+  const manifests = await renderChart(namespace, [...externalDatabase, ...flags]);
+  await kubectl(kubeconfig, ['apply', '--namespace', namespace, '-f', '-'], manifests);
 }
 
 /** Writes a kubeconfig with the token of a component's own ServiceAccount: the rights of the chart and no other. */

@@ -157,6 +157,13 @@ it('the API server warns of nothing where the restricted pod security standard h
   await expect(namespace.kubectl(strict, root)).rejects.toThrow('would violate PodSecurity "restricted');
 });
 
+it('the strategy Recreate leaves nothing of a rolling update behind', async () => {
+  const strategy = async (...flags: string[]) =>
+    objectsOf<Manifest>(await renderChart('demo', flags)).find((it) => it.spec?.strategy !== undefined)?.spec?.strategy;
+  expect(await strategy()).toEqual({ type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } });
+  expect(await strategy('--set', 'gateway.strategy=Recreate')).toEqual({ type: 'Recreate' });
+});
+
 it('alerts are there only when they are asked for, and are of their own namespace', async () => {
   const rules = (manifests: string) => objectsOf<Manifest>(manifests).filter(({ kind }) => kind === 'PrometheusRule');
   expect(rules(await renderChart('demo', trial))).toEqual([]);
@@ -171,7 +178,10 @@ it('no password or key is part of the release', async () => {
 });
 
 interface Manifest extends ChartObject {
-  readonly spec?: { readonly template?: { readonly metadata: object; readonly spec: PodSpec } };
+  readonly spec?: {
+    readonly strategy?: object;
+    readonly template?: { readonly metadata: object; readonly spec: PodSpec };
+  };
 }
 
 interface PodSpec {

@@ -119,6 +119,41 @@ describe.each(['operator', 'gateway'] as const)("the %s's ServiceAccount", (comp
   });
 });
 
+it('the operator has rights on claims and on the Deployment of the gateways only where Agents may have volumes', async () => {
+  const has = [
+    'list,watch,create persistentvolumeclaims',
+    'patch,delete persistentvolumeclaims:talaria-profile-coder',
+    'list,watch,patch deployments.apps:talaria-gateway',
+    'list,watch replicasets.apps',
+    'list,watch pods',
+    'list events.events.k8s.io',
+  ];
+  const lacks = [
+    'create deployments.apps',
+    'update,delete deployments.apps:talaria-gateway',
+    'patch,delete deployments.apps:talaria-operator',
+    'list,watch deployments.apps',
+    'update persistentvolumeclaims',
+    'deletecollection persistentvolumeclaims',
+    'get,list persistentvolumes',
+    'get,list storageclasses.storage.k8s.io',
+    'create,patch,delete pods',
+    'create,patch,delete replicasets.apps',
+  ];
+  await asComponent('operator', async (kubeconfig, namespace) => {
+    expect(await allowed(kubeconfig, has, namespace)).toEqual([]);
+  });
+  const enabled = ['--set', 'profiles.agentVolumes.enabled=true'];
+  await asComponent(
+    'operator',
+    async (kubeconfig, namespace) => {
+      expect(await allowed(kubeconfig, has, namespace)).toEqual(split(has));
+      expect(await allowed(kubeconfig, lacks, namespace)).toEqual([]);
+    },
+    enabled,
+  );
+});
+
 it('a gateway can read its own namespace, whose uid its database belongs to, and no other', async () => {
   await asGateway(async (kubeconfig, namespace) => {
     expect(await kubectl(kubeconfig, ['get', 'namespace', namespace, '-o', 'name'])).toContain(namespace);
@@ -135,13 +170,20 @@ it('a gateway can watch the index of the snapshot by its name, although it may l
   });
 });
 
+type Action = (kubeconfig: string, namespace: string) => Promise<void>;
+
 /** Does something with the token of a gateway's ServiceAccount. */
-async function asGateway(action: (kubeconfig: string, namespace: string) => Promise<void>): Promise<void> {
+async function asGateway(action: Action): Promise<void> {
+  await asComponent('gateway', action);
+}
+
+/** Does something with the token of a component's ServiceAccount; `flags` are values of the chart. */
+async function asComponent(component: TalariaComponent, action: Action, flags?: readonly string[]): Promise<void> {
   const namespace = await createNamespace(inject('kubeconfig'));
-  await installChart(inject('kubeconfig'), namespace.name);
+  await installChart(inject('kubeconfig'), namespace.name, flags);
   const folder = await temporaryFolder('rbac');
   const kubeconfig = path.join(folder, 'kubeconfig');
-  await writeComponentKubeconfig(kubeconfig, inject('kubeconfig'), namespace.name, 'gateway');
+  await writeComponentKubeconfig(kubeconfig, inject('kubeconfig'), namespace.name, component);
   await action(kubeconfig, namespace.name);
   await rm(folder, { recursive: true });
 }

@@ -13,6 +13,7 @@ import type { Configuration } from '../../../gateway/config/source.ts';
 import { createOperatorMetrics } from '../../../operator/metrics.ts';
 import type { Condition } from '../../../operator/object-status.ts';
 import { createOperator, type Operator } from '../../../operator/operator.ts';
+import type { AgentVolumesSettings } from '../../../operator/volumes/create-volumes.ts';
 import { installChart, type TalariaComponent, writeComponentKubeconfig } from '../../harness/install-chart.ts';
 import { createNamespace, type TestNamespace } from '../../harness/namespace.ts';
 import { temporaryFolder } from '../../harness/temporary-folder.ts';
@@ -23,6 +24,8 @@ export interface Stage {
   readonly namespace: TestNamespace;
   /** Has every right. */
   readonly client: KubeClient;
+  /** Installs the chart again, with these values. */
+  readonly install: (...flags: readonly string[]) => Promise<void>;
   readonly startOperator: (options?: OperatorOptions) => RunningOperator;
   /** Something that serves snapshots as a gateway does. */
   readonly startReplica: (name: string) => Promise<Replica>;
@@ -31,6 +34,7 @@ export interface Stage {
 
 export interface OperatorOptions {
   readonly leaseTiming?: LeaderTiming;
+  readonly agentVolumes?: AgentVolumesSettings;
   /** Stands between the operator and the API server. */
   readonly wrap?: (client: KubeClient) => KubeClient;
   readonly podName?: string;
@@ -65,10 +69,11 @@ export interface Stored extends KubeObject {
 const resources = { Agent: agents, Route: routes, CronJob: cronJobs };
 const silent = createLogger('test', 'silent');
 
-export async function createStage(): Promise<Stage> {
+/** `flags` are further values of the chart, as helm takes them. */
+export async function createStage(...flags: readonly string[]): Promise<Stage> {
   const kubeconfig = inject('kubeconfig');
   const namespace = await createNamespace(kubeconfig);
-  await installChart(kubeconfig, namespace.name);
+  await installChart(kubeconfig, namespace.name, flags);
   const folder = await temporaryFolder('stage');
   const client = createKubeClient({ kubeconfig, namespace: namespace.name, fieldManager: 'tester' });
   const stops: (() => Promise<void>)[] = [client.close];
@@ -87,10 +92,12 @@ export async function createStage(): Promise<Stage> {
   return {
     namespace,
     client,
+    install: (...values) => installChart(kubeconfig, namespace.name, values),
     startOperator: ({
       wrap = (same: KubeClient) => same,
       podName = 'talaria-operator-0',
       leaseTiming,
+      agentVolumes,
       log = silent,
     } = {}) => {
       let lost = false;
@@ -105,6 +112,7 @@ export async function createStage(): Promise<Stage> {
         log,
         clock: systemClock,
         leaseTiming,
+        agentVolumes,
       });
       operator.start();
       stops.push(operator.stop);

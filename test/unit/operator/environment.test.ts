@@ -10,6 +10,7 @@ describe('the environment of the operator', () => {
       podName: 'talaria-operator-0',
       logLevel: 'info',
       listen: { host: '0.0.0.0', port: 8081 },
+      agentVolumes: false,
       kubeconfig: undefined,
     });
   });
@@ -21,6 +22,7 @@ describe('the environment of the operator', () => {
       listen: { host: '::1', port: 9000 },
       kubeconfig: undefined,
     });
+    expect(readEnvironment({ ...needed, TALARIA_AGENT_VOLUMES: 'true' }).agentVolumes).toBe(true);
     expect(readEnvironment({ ...needed, KUBECONFIG: '/etc/kubeconfig' }).kubeconfig).toBe('/etc/kubeconfig');
   });
 
@@ -31,6 +33,7 @@ describe('the environment of the operator', () => {
     [{ TALARIA_NAMESPACE: 'team' }, /^POD_NAME must be set/],
     [{ ...needed, POD_NAME: 'a/b' }, /^POD_NAME must be the name of a pod \(got "a\/b"\)$/],
     [{ ...needed, TALARIA_LOG_LEVEL: 'loud' }, /^TALARIA_LOG_LEVEL must be one of .*info.* \(got "loud"\)$/],
+    [{ ...needed, TALARIA_AGENT_VOLUMES: 'yes' }, /^TALARIA_AGENT_VOLUMES must be true or false \(got "yes"\)$/],
     [{ ...needed, TALARIA_LISTEN: '8081' }, /^TALARIA_LISTEN must be an address and a port, .* \(got "8081"\)$/],
     [{ ...needed, TALARIA_LISTEN: '0.0.0.0:70000' }, /^TALARIA_LISTEN must be an address and a port/],
   ])('%j is refused with the variable, what was got and the cure', (environment, message) => {
