@@ -1,16 +1,9 @@
 import { type Command, Option } from 'commander';
 import { deliveryStatuses } from '../gateway/delivery/read-deliveries.ts';
 import type { DeliveryDetail, DeliveryObject } from '../gateway/ingress/admin/delivery-object.ts';
-import {
-  commandGroup,
-  type ListOptions,
-  listCommand,
-  mentionMore,
-  type RemoteOptions,
-  remoteCommand,
-  withGateway,
-} from './remote/command.ts';
-import { age, type Column, formatData, formatList, formatOne, instant, printable, until } from './remote/output.ts';
+import { commandGroup, type RemoteOptions, remoteCommand, withGateway } from './remote/command.ts';
+import { formatChanged, gatewayList } from './remote/listing.ts';
+import { age, type Column, formatOne, instant, textSection, until } from './remote/output.ts';
 
 /** `talaria deliveries`: what runs send, and what became of it. */
 export function deliveriesCommand(): Command {
@@ -22,31 +15,24 @@ export function deliveriesCommand(): Command {
   ]);
 }
 
-interface DeliveryListOptions extends ListOptions {
-  readonly agent?: string;
-  readonly job?: string;
-  readonly run?: string;
-  readonly status?: string;
-}
-
 function list(): Command {
-  return listCommand('list', 'list deliveries, the newest first', [
-    'talaria deliveries list',
-    'talaria deliveries list --status dead -o wide',
-    'talaria deliveries list --job heartbeat --limit 10',
-  ])
-    .option('--agent <name>', 'of this Agent')
-    .option('--job <name>', 'of this CronJob')
-    .option('--run <id>', 'of this run')
-    .addOption(new Option('--status <status>', 'in this status').choices(deliveryStatuses))
-    .action((options: DeliveryListOptions) =>
-      withGateway('deliveries list', options, async ({ deliveries }) => {
-        const { agent, job, run, status, limit, output } = options;
-        const { entries, hasMore } = await deliveries.list({ agent, job, run, status }, limit);
-        process.stdout.write(formatList(entries, deliveryColumns, output));
-        mentionMore(hasMore);
-      }),
-    );
+  return gatewayList({
+    group: 'deliveries',
+    description: 'list deliveries, the newest first',
+    examples: [
+      'talaria deliveries list',
+      'talaria deliveries list --status dead -o wide',
+      'talaria deliveries list --job heartbeat --limit 10',
+    ],
+    filters: [
+      new Option('--agent <name>', 'of this Agent'),
+      new Option('--job <name>', 'of this CronJob'),
+      new Option('--run <id>', 'of this run'),
+      new Option('--status <status>', 'in this status').choices(deliveryStatuses),
+    ],
+    columns: deliveryColumns,
+    read: ({ deliveries }, filters, most) => deliveries.list(filters, most),
+  });
 }
 
 function show(): Command {
@@ -57,7 +43,7 @@ function show(): Command {
     .action((id: string, options: RemoteOptions) =>
       withGateway('deliveries show', options, async ({ deliveries }) => {
         const delivery = await deliveries.read(id);
-        process.stdout.write(formatOne(delivery, detailColumns, options.output, carried(delivery)));
+        process.stdout.write(formatOne(delivery, detailColumns, options.output, textSection('Text', delivery.text)));
       }),
     );
 }
@@ -65,11 +51,9 @@ function show(): Command {
 function change(verb: 'retry' | 'discard', description: string): Command {
   return remoteCommand(verb, description, [`talaria deliveries ${verb} dlv_0192f0c1a2b37c4d8e9f0a1b2c3d4e5f`])
     .argument('<id>', 'id of the delivery, dlv_...')
-    .action((id: string, { output = 'table', ...options }: RemoteOptions) =>
+    .action((id: string, options: RemoteOptions) =>
       withGateway(`deliveries ${verb}`, options, async ({ deliveries }) => {
-        const delivery = await deliveries[verb](id);
-        const asData = output === 'json' || output === 'yaml';
-        process.stdout.write(asData ? formatData(delivery, output) : formatList([delivery], deliveryColumns, output));
+        process.stdout.write(formatChanged(await deliveries[verb](id), deliveryColumns, options.output));
       }),
     );
 }
@@ -111,12 +95,4 @@ function destinationOf({ destination }: DeliveryObject): string {
     case 'account':
       return [destination.account, destination.chat_id, destination.thread_id].filter((part) => part !== '').join(' ');
   }
-}
-
-function carried({ text }: DeliveryDetail): string {
-  return text === ''
-    ? ''
-    : `\nText:\n${printable(text, 'text')
-        .replaceAll(/^(?=.)/gm, '  ')
-        .trimEnd()}\n`;
 }

@@ -1,14 +1,7 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { JobDetail, JobObject } from '../gateway/ingress/admin/job-object.ts';
-import {
-  commandGroup,
-  type ListOptions,
-  listCommand,
-  mentionMore,
-  type RemoteOptions,
-  remoteCommand,
-  withGateway,
-} from './remote/command.ts';
+import { commandGroup, type RemoteOptions, remoteCommand, withGateway } from './remote/command.ts';
+import { formatChanged, gatewayList } from './remote/listing.ts';
 import { age, type Column, formatData, formatList, formatOne, instant, until } from './remote/output.ts';
 
 /** `talaria jobs`: the CronJobs that a gateway runs. */
@@ -17,19 +10,14 @@ export function jobsCommand(): Command {
 }
 
 function list(): Command {
-  return listCommand('list', 'list the CronJobs', [
-    'talaria jobs list',
-    'talaria jobs list --agent reporter -o wide',
-    'talaria jobs list -o json',
-  ])
-    .option('--agent <name>', 'of this Agent')
-    .action((options: ListOptions & { readonly agent?: string }) =>
-      withGateway('jobs list', options, async ({ jobs }) => {
-        const { entries, hasMore } = await jobs.list({ agent: options.agent }, options.limit);
-        process.stdout.write(formatList(entries, jobColumns, options.output));
-        mentionMore(hasMore);
-      }),
-    );
+  return gatewayList({
+    group: 'jobs',
+    description: 'list the CronJobs',
+    examples: ['talaria jobs list', 'talaria jobs list --agent reporter -o wide', 'talaria jobs list -o json'],
+    filters: [new Option('--agent <name>', 'of this Agent')],
+    columns: jobColumns,
+    read: ({ jobs }, filters, most) => jobs.list(filters, most),
+  });
 }
 
 function show(): Command {
@@ -69,7 +57,7 @@ function pause(): Command {
     .argument('<name>', 'name of the CronJob')
     .action((name: string, options: RemoteOptions) =>
       withGateway('jobs pause', options, async ({ jobs }) => {
-        process.stdout.write(formatChanged(await jobs.pause(name), options));
+        process.stdout.write(formatChanged(await jobs.pause(name), jobColumns, options.output));
       }),
     );
 }
@@ -81,14 +69,9 @@ function resume(): Command {
     .argument('<name>', 'name of the CronJob')
     .action((name: string, options: RemoteOptions) =>
       withGateway('jobs resume', options, async ({ jobs }) => {
-        process.stdout.write(formatChanged(await jobs.resume(name), options));
+        process.stdout.write(formatChanged(await jobs.resume(name), jobColumns, options.output));
       }),
     );
-}
-
-/** What became of a job: a table of it alone, or the whole of it as data. */
-function formatChanged(job: JobDetail, { output = 'table' }: RemoteOptions): string {
-  return output === 'json' || output === 'yaml' ? formatData(job, output) : formatList([job], jobColumns, output);
 }
 
 const jobColumns: readonly Column<JobObject>[] = [

@@ -1,35 +1,46 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
-
-const examples = `
-Examples:
-  talaria dev examples/quickstart                 serve a folder of manifests on this machine
-  talaria validate deploy/                        check manifests without a cluster
-  talaria explain deploy/ --chat-id engineering   which agent would answer, and why
-  talaria jobs list                               the CronJobs of a running gateway, and when they start
-
-'talaria COMMAND --help' has the options of each command.`;
+import { addExamples, programName } from './program.ts';
 
 /** Each is loaded when it is called, or when all are to be named: some bring a whole gateway along. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   dev: async () => (await import('./dev.ts')).devCommand(),
   validate: async () => (await import('./validate.ts')).validateCommand(),
   explain: async () => (await import('./explain.ts')).explainCommand(),
+  agents: async () => (await import('./agents.ts')).agentsCommand(),
+  routes: async () => (await import('./routes.ts')).routesCommand(),
   jobs: async () => (await import('./jobs.ts')).jobsCommand(),
   runs: async () => (await import('./runs.ts')).runsCommand(),
   deliveries: async () => (await import('./deliveries.ts')).deliveriesCommand(),
+  sessions: async () => (await import('./sessions.ts')).sessionsCommand(),
+  snapshot: async () => (await import('./snapshot.ts')).snapshotCommand(),
+  status: async () => (await import('./status.ts')).statusCommand(),
+  completions: async () => (await import('./completions.ts')).completionsCommand(),
   'trial-secrets': async () => (await import('./trial-secrets.ts')).trialSecretsCommand(),
 };
 const hidden = ['trial-secrets'];
 
-const talaria = new Command('talaria')
+const talaria = new Command(programName())
   .description('Agents, routing and schedules as Kubernetes resources; this command tries and checks them anywhere.')
   .version(packageJson.version)
-  .addHelpText('after', examples)
   .showHelpAfterError();
+addExamples(
+  talaria,
+  [
+    'talaria dev examples/quickstart                 serve a folder of manifests on this machine',
+    'talaria validate deploy/                        check manifests without a cluster',
+    'talaria explain deploy/ --chat-id engineering   which agent would answer, and why',
+    'talaria agents list                             the Agents of a cluster or a running gateway, and whether they are ready',
+    'talaria status                                  whether all is well, and what is not',
+  ],
+  "\n'COMMAND --help' has the options of each command.",
+);
 const asked = process.argv[2] ?? '';
-for (const name of Object.hasOwn(commands, asked) ? [asked] : Object.keys(commands)) {
+/** Of these all are to be named. */
+const namesAll = ['completions'];
+const isOne = Object.hasOwn(commands, asked) && !namesAll.includes(asked);
+for (const name of isOne ? [asked] : Object.keys(commands)) {
   const command = await commands[name]?.();
   if (command !== undefined) talaria.addCommand(command, { hidden: hidden.includes(name) });
 }

@@ -2,16 +2,10 @@ import { type Command, Option } from 'commander';
 import type { AdminRunDetail, AdminRunObject } from '../gateway/ingress/admin/run-object.ts';
 import { runTriggers } from '../gateway/runs/admin-runs.ts';
 import { runStatuses } from '../gateway/runs/run-status.ts';
-import {
-  commandGroup,
-  type ListOptions,
-  listCommand,
-  mentionMore,
-  type RemoteOptions,
-  remoteCommand,
-  withGateway,
-} from './remote/command.ts';
-import { age, type Column, duration, formatData, formatList, formatOne, instant, printable } from './remote/output.ts';
+import { textOfItem } from './item-text.ts';
+import { commandGroup, type RemoteOptions, remoteCommand, withGateway } from './remote/command.ts';
+import { formatChanged, gatewayList } from './remote/listing.ts';
+import { age, type Column, duration, formatOne, instant, textSection } from './remote/output.ts';
 import { printRunLog } from './run-log.ts';
 
 /** `talaria runs`: what agents did and do, for requests, chats and CronJobs alike. */
@@ -19,31 +13,24 @@ export function runsCommand(): Command {
   return commandGroup('runs', 'see, follow and stop runs', [list(), show(), logs(), stop()]);
 }
 
-interface RunListOptions extends ListOptions {
-  readonly agent?: string;
-  readonly job?: string;
-  readonly status?: string;
-  readonly trigger?: string;
-}
-
 function list(): Command {
-  return listCommand('list', 'list runs, the newest first', [
-    'talaria runs list',
-    'talaria runs list --job heartbeat --status failed',
-    'talaria runs list --trigger api --limit 10 -o wide',
-  ])
-    .option('--agent <name>', 'of this Agent')
-    .option('--job <name>', 'of this CronJob')
-    .addOption(new Option('--status <status>', 'in this status').choices(runStatuses))
-    .addOption(new Option('--trigger <trigger>', 'begun by this').choices(runTriggers))
-    .action((options: RunListOptions) =>
-      withGateway('runs list', options, async ({ runs }) => {
-        const { agent, job, status, trigger, limit, output } = options;
-        const { entries, hasMore } = await runs.list({ agent, job, status, trigger }, limit);
-        process.stdout.write(formatList(entries, runColumns, output));
-        mentionMore(hasMore);
-      }),
-    );
+  return gatewayList({
+    group: 'runs',
+    description: 'list runs, the newest first',
+    examples: [
+      'talaria runs list',
+      'talaria runs list --job heartbeat --status failed',
+      'talaria runs list --trigger api --limit 10 -o wide',
+    ],
+    filters: [
+      new Option('--agent <name>', 'of this Agent'),
+      new Option('--job <name>', 'of this CronJob'),
+      new Option('--status <status>', 'in this status').choices(runStatuses),
+      new Option('--trigger <trigger>', 'begun by this').choices(runTriggers),
+    ],
+    columns: runColumns,
+    read: ({ runs }, filters, most) => runs.list(filters, most),
+  });
 }
 
 function show(): Command {
@@ -79,11 +66,9 @@ function stop(): Command {
     'talaria runs stop run_0192f0c1a2b37c4d8e9f0a1b2c3d4e5f',
   ])
     .argument('<id>', 'id of the run, run_...')
-    .action((id: string, { output = 'table', ...options }: RemoteOptions) =>
+    .action((id: string, options: RemoteOptions) =>
       withGateway('runs stop', options, async ({ runs }) => {
-        const run = await runs.stop(id);
-        const asData = output === 'json' || output === 'yaml';
-        process.stdout.write(asData ? formatData(run, output) : formatList([run], runColumns, output));
+        process.stdout.write(formatChanged(await runs.stop(id), runColumns, options.output));
       }),
     );
 }
@@ -140,21 +125,6 @@ function tokens({ usage }: AdminRunObject): string {
 }
 
 function askedAndAnswered({ prompt, input, output_text: answer }: AdminRunDetail): string {
-  const asked = prompt ?? input.map(textOf).join('\n');
-  return [section('Asked', asked), section('Answered', answer)].join('');
-}
-
-function section(title: string, text: string): string {
-  return text === ''
-    ? ''
-    : `\n${title}:\n${printable(text, 'text')
-        .replaceAll(/^(?=.)/gm, '  ')
-        .trimEnd()}\n`;
-}
-
-function textOf(item: AdminRunDetail['input'][number]): string {
-  if (item.type === 'function_call') return `${item.name}(${item.arguments})`;
-  const parts = item.type === 'message' ? item.content : item.output;
-  if (typeof parts === 'string') return parts;
-  return parts.map((part) => (part.type === 'input_image' ? '[image]' : part.text)).join('');
+  const asked = prompt ?? input.map(textOfItem).join('\n');
+  return `${textSection('Asked', asked)}${textSection('Answered', answer)}`;
 }

@@ -1,9 +1,13 @@
+import type { Snapshot, SnapshotContent } from '../../core/snapshot/schema.ts';
 import type { Imported } from '../../gateway/archive/import-agent.ts';
 import type { Purged } from '../../gateway/archive/purge-agent.ts';
 import type { KeptObject } from '../../gateway/ingress/admin/agent-data.ts';
+import type { AgentDetail, AgentObject } from '../../gateway/ingress/admin/agent-object.ts';
 import type { DeliveryDetail, DeliveryObject } from '../../gateway/ingress/admin/delivery-object.ts';
 import type { JobDetail, JobObject } from '../../gateway/ingress/admin/job-object.ts';
 import type { AdminRunDetail, AdminRunObject } from '../../gateway/ingress/admin/run-object.ts';
+import type { AdminSessionObject } from '../../gateway/ingress/admin/session-object.ts';
+import type { Told } from '../explanation-text.ts';
 import { GatewayRefusal, GatewayUnreachable, NoGateway } from './failures.ts';
 import { readServerEvents, type ServerEvent } from './server-events.ts';
 
@@ -40,6 +44,7 @@ export interface AdminClient {
       options: { readonly while_served: boolean },
     ) => Promise<{ readonly purged: Purged; readonly has_more: boolean }>;
   };
+  readonly agents: Collection<AgentObject, AgentDetail>;
   readonly jobs: Collection<JobObject, JobDetail> & {
     /** Gives the id of the run. */
     readonly run: (name: string) => Promise<{ readonly run_id: string }>;
@@ -58,6 +63,17 @@ export interface AdminClient {
     readonly retry: (id: string) => Promise<DeliveryDetail>;
     readonly discard: (id: string) => Promise<DeliveryDetail>;
   };
+  readonly sessions: Collection<AdminSessionObject, AdminSessionObject> & {
+    /** The newest `most` of what was said in it, the oldest of them first. */
+    readonly items: (id: string, most: number) => Promise<Listing<SessionItem>>;
+    /** The session and its items as JSON lines. */
+    readonly export: (id: string) => AsyncIterable<Uint8Array>;
+    readonly delete: (id: string) => Promise<void>;
+  };
+  /** What the gateway serves. */
+  readonly snapshot: () => Promise<ServedSnapshot>;
+  /** Who would answer a message; the fields are those of `POST /admin/v1/explain`. */
+  readonly explain: (message: object) => Promise<Told>;
 }
 
 /** The first line of an archive and some of its others, as they stand there. */
@@ -65,6 +81,11 @@ export interface ArchivePart {
   readonly head: unknown;
   readonly lines: readonly unknown[];
 }
+/** One thing that was said or done in a session. */
+export type SessionItem = AdminRunDetail['input'][number] & { readonly run_id: string; readonly created_at: number };
+
+/** `partial`: the key is of some Agents, and this is what belongs to them. */
+export type ServedSnapshot = SnapshotContent & Pick<Snapshot, 'revision' | 'sequence'> & { readonly partial?: true };
 
 export interface AdminClientOptions {
   /** `http://host:port`, with a path of its own where a proxy needs one. */
@@ -104,7 +125,7 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
     if (!response.ok) throw await refusalOf(response, options.url);
     return response;
   };
-  const call = async <T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> => {
+  const call = async <T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<T> => {
     const response = await send(method, path, AbortSignal.timeout(deadlineMs), {}, body);
     return (await response.json().catch((error: unknown) => {
       throw new GatewayUnreachable(options.url, `its answer is not JSON (${reasonOf(error)})`);
@@ -130,6 +151,7 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
       import: (agent, part) => call('POST', `/agents/${encodeURIComponent(agent)}/import`, part),
       purge: (agent, body) => call('POST', `/agents/${encodeURIComponent(agent)}/purge`, body),
     },
+    agents: collection('agents'),
     jobs: {
       ...collection('jobs'),
       run: act('jobs', 'run'),
@@ -151,6 +173,21 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
       retry: act('deliveries', 'retry'),
       discard: act('deliveries', 'discard'),
     },
+    sessions: {
+      ...collection('sessions'),
+      items: async (id, most) => {
+        const path = `/sessions/${encodeURIComponent(id)}/items?`;
+        const readPage = (query: URLSearchParams) => call<Page<SessionItem>>('GET', `${path}${query}`);
+        const { entries, hasMore } = await listPages(readPage, { order: 'desc' }, most);
+        return { entries: entries.toReversed(), hasMore };
+      },
+      export: (id) => {
+        return bodyOf(send('GET', `/sessions/${encodeURIComponent(id)}/export`, AbortSignal.timeout(exportDeadlineMs)));
+      },
+      delete: (id) => call('DELETE', `/sessions/${encodeURIComponent(id)}`),
+    },
+    snapshot: () => call('GET', '/snapshot'),
+    explain: (message) => call('POST', '/explain', message),
   };
 }
 

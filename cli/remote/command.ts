@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
+import type { KubeClient } from '../../core/kube/types.ts';
+import { addExamples } from '../program.ts';
 import { type AdminClient, createAdminClient } from './admin-client.ts';
 import type { OpenGateway } from './cluster-gateway.ts';
 import { exitCodes, explainFailure } from './failures.ts';
@@ -12,12 +14,6 @@ export interface RemoteOptions extends GatewayOptions {
   readonly output?: Format;
 }
 
-/** What every list takes besides. */
-export interface ListOptions extends RemoteOptions {
-  /** At most so many entries, 0 for all. */
-  readonly limit: number;
-}
-
 /** A group of commands, such as `talaria jobs`. */
 export function commandGroup(name: string, description: string, commands: readonly Command[]): Command {
   const group = new Command(name).description(description).exitOverride(exitWithUsage);
@@ -27,7 +23,7 @@ export function commandGroup(name: string, description: string, commands: readon
 
 /** A command that asks a gateway: its options for that, its examples, and exit codes that scripts can rely on. */
 export function remoteCommand(name: string, description: string, examples: readonly string[]): Command {
-  return new Command(name)
+  const command = new Command(name)
     .description(description)
     .addOption(
       new Option('-o, --output <format>', 'how to print; a table without it').choices(['json', 'yaml', 'wide']),
@@ -37,49 +33,73 @@ export function remoteCommand(name: string, description: string, examples: reado
     .option('--kubeconfig <file>', 'kubeconfig of the cluster (default: $KUBECONFIG, ~/.kube/config)')
     .option('--context <name>', 'context of the kubeconfig')
     .option('-n, --namespace <name>', "namespace of Talaria in the cluster (default: the context's)")
-    .addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}\n`).join('')}\n${exitCodesText}`)
     .showHelpAfterError('(add --help for the options)')
     .exitOverride(exitWithUsage);
-}
-
-/** A `remoteCommand` that lists. */
-export function listCommand(name: string, description: string, examples: readonly string[]): Command {
-  return remoteCommand(name, description, examples).option(
-    '--limit <number>',
-    'at most so many; 0: all',
-    wholeNumber,
-    50,
-  );
+  return addExamples(command, examples, `\n${exitCodesText}`);
 }
 
 const exitCodesText =
-  'Exit code: 0 done, 1 the gateway refused, 2 wrong usage, 3 no gateway or cluster could be reached.';
+  'Exit code: 0 done, 1 refused or not well, 2 wrong usage, 3 no gateway or cluster could be reached.';
 
 /**
  * Runs the action of a command with a client of the gateway that its options mean, and closes the way there. A failure goes
  * to stderr in one line and into the exit code.
  */
-export async function withGateway(
+export function withGateway(
   command: string,
   options: GatewayOptions,
   action: (client: AdminClient) => Promise<void>,
 ): Promise<void> {
-  let gateway: OpenGateway | undefined;
+  return reportFailure(command, async () => atGateway(await placeOf(options), action));
+}
+
+/** What a command does where a cluster is meant, and where only a gateway is. */
+export interface Actions {
+  /** `atGateway` opens the way to a gateway of the cluster, for as long as its action runs. */
+  readonly cluster: (
+    cluster: KubeClient,
+    atGateway: <T>(action: (client: AdminClient) => Promise<T>) => Promise<T>,
+  ) => Promise<void>;
+  readonly gateway: (client: AdminClient) => Promise<void>;
+}
+
+/** Does what a command does in the place that its options mean. Failures as of `withGateway`. */
+export function withPlace(command: string, options: GatewayOptions, { cluster, gateway }: Actions): Promise<void> {
+  return reportFailure(command, async () => {
+    const place = await placeOf(options);
+    if (place.kind === 'url') return await atGateway(place, gateway);
+    const { createKubeClient } = await import('../../core/kube/client.ts');
+    const client = createKubeClient({ ...place, fieldManager: 'talaria-cli' });
+    try {
+      await cluster(client, (action) => atGateway(place, action));
+    } finally {
+      await client.close();
+    }
+  });
+}
+
+/** Runs the action of a command. A failure goes to stderr in one line and into the exit code. */
+export async function reportFailure(command: string, action: () => Promise<void>): Promise<void> {
   try {
-    gateway = await openGateway(chooseGateway(options, await lookAround(existsSync)));
-    await action(createAdminClient(gateway));
+    await action();
   } catch (error) {
     const { text, exitCode } = explainFailure(error);
     process.stderr.write(`talaria ${command}: ${text}\n`);
     process.exitCode = exitCode;
-  } finally {
-    await gateway?.close();
   }
 }
 
-/** Says on stderr that a list goes on, so that what is on stdout stays what was asked for. */
-export function mentionMore(hasMore: boolean): void {
-  if (hasMore) process.stderr.write('There are more: raise --limit, or list all with --limit 0.\n');
+async function placeOf(options: GatewayOptions): Promise<GatewayPlace> {
+  return chooseGateway(options, await lookAround(existsSync));
+}
+
+async function atGateway<T>(place: GatewayPlace, action: (client: AdminClient) => Promise<T>): Promise<T> {
+  const gateway = await openGateway(place);
+  try {
+    return await action(createAdminClient(gateway));
+  } finally {
+    await gateway.close();
+  }
 }
 
 async function openGateway(place: GatewayPlace): Promise<OpenGateway> {
@@ -90,9 +110,4 @@ async function openGateway(place: GatewayPlace): Promise<OpenGateway> {
 
 function exitWithUsage(error: { readonly exitCode: number }): never {
   process.exit(error.exitCode === 0 ? exitCodes.done : exitCodes.usage);
-}
-
-function wholeNumber(text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('it is not a whole number.');
 }

@@ -1,3 +1,5 @@
+import { KubeError } from '../../core/kube/kube-error.ts';
+
 /** What these commands exit with. The page on the command line documents it. */
 export const exitCodes = { done: 0, refused: 1, usage: 2, unreachable: 3 } as const;
 
@@ -41,9 +43,26 @@ export function explainFailure(error: unknown): { readonly text: string; readonl
   if (error instanceof GatewayUnreachable) {
     return { text: `${error.message}. ${unreachableCure}`, exitCode: exitCodes.unreachable };
   }
+  if (error instanceof KubeError) return ofCluster(error);
   const exitCode = error instanceof Refused ? exitCodes.refused : exitCodes.unreachable;
   return { text: error instanceof Error ? error.message : String(error), exitCode };
 }
+
+function ofCluster({ status, message }: KubeError): { readonly text: string; readonly exitCode: number } {
+  if (status === 0 || status >= 500) {
+    const cure = 'See whether kubectl reaches it, or give --gateway URL.';
+    return { text: `the cluster does not answer: ${message}. ${cure}`, exitCode: exitCodes.unreachable };
+  }
+  const cure = clusterCures[status];
+  const text = `the cluster refused: ${message}`;
+  return { text: cure === undefined ? text : `${text}. ${cure}`, exitCode: exitCodes.refused };
+}
+
+const clusterCures: Readonly<Record<number, string>> = {
+  401: 'Log in to the cluster again, or choose another --context.',
+  403: 'Your account needs more rights in that namespace; "kubectl auth can-i" tells which it has.',
+  404: 'See whether the CustomResourceDefinitions of Talaria are installed: kubectl get crd agents.talaria.dev',
+};
 
 const unreachableCure = 'Say where one is with --gateway, or see whether it runs.';
 
@@ -52,6 +71,9 @@ const cures: Readonly<Record<string, string>> = {
   job_not_found: '"talaria jobs list" lists those that are.',
   run_not_found: '"talaria runs list" lists those that are.',
   agent_served: 'Delete it first, or give --while-served.',
+  model_not_found: '"talaria agents list" lists those that are.',
+  session_not_found: '"talaria sessions list" lists those that are.',
+  session_busy: 'Wait for the run of it that is open, or stop that with "talaria runs stop".',
   delivery_not_found: '"talaria deliveries list" lists those that are.',
   invalid_key: 'Give a key with --key or TALARIA_API_KEY.',
 };

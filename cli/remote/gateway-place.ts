@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { findRunningDevs, type RunningDev } from '../dev/address-file.ts';
+import { isKubectlPlugin } from '../program.ts';
 import { NoGateway } from './failures.ts';
 
 /** What a person says about the gateway. */
@@ -28,6 +29,8 @@ export interface Surroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Each `talaria dev` that serves from the current folder. */
   readonly devs: readonly RunningDev[];
+  /** A plugin of kubectl means the cluster, unless `--gateway` says otherwise. */
+  readonly isPlugin?: boolean;
   /** Whether a file is there. */
   readonly exists: (file: string) => boolean;
 }
@@ -35,13 +38,16 @@ export interface Surroundings {
 /**
  * Decides which gateway is meant; the first of these that says something: `--gateway`; `--context`, `--namespace` or
  * `--kubeconfig`, which mean the cluster; the variable TALARIA_GATEWAY; a `talaria dev` that runs from this folder; the
- * kubeconfig's cluster. Throws NoGateway when none does. A `talaria dev` that was found gets a key only from `--key`.
+ * kubeconfig's cluster. A plugin of kubectl means the cluster alone. Throws NoGateway when none does. A `talaria dev` that was found gets a key only from `--key`.
  */
-export function chooseGateway(options: GatewayOptions, { environment, devs, exists }: Surroundings): GatewayPlace {
+export function chooseGateway(
+  options: GatewayOptions,
+  { environment, devs, isPlugin = false, exists }: Surroundings,
+): GatewayPlace {
   const key = options.key ?? given(environment.TALARIA_API_KEY);
   if (options.gateway !== undefined) return { kind: 'url', url: checkUrl(options.gateway, '--gateway'), key };
   const { kubeconfig, context, namespace } = options;
-  const meansCluster = kubeconfig !== undefined || context !== undefined || namespace !== undefined;
+  const meansCluster = isPlugin || kubeconfig !== undefined || context !== undefined || namespace !== undefined;
   const url = given(environment.TALARIA_GATEWAY);
   if (!meansCluster && url !== undefined) return { kind: 'url', url: checkUrl(url, 'TALARIA_GATEWAY'), key };
   const [dev, another] = devs;
@@ -54,7 +60,7 @@ export function chooseGateway(options: GatewayOptions, { environment, devs, exis
 
 /** What `chooseGateway` needs to know of this process and its folder. */
 export async function lookAround(exists: (file: string) => boolean): Promise<Surroundings> {
-  return { environment: process.env, devs: await findRunningDevs('.'), exists };
+  return { environment: process.env, devs: await findRunningDevs('.'), isPlugin: isKubectlPlugin(), exists };
 }
 
 function usualKubeconfig(

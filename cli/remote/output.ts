@@ -41,6 +41,13 @@ export function formatOne<T>(entry: T, columns: readonly Column<T>[], format: Fo
   return `${body.join('')}${rest}`;
 }
 
+/** A part of a description below its lines: its title and a text of somebody else's; '' without one. */
+export function textSection(title: string, text: string): string {
+  if (text === '') return '';
+  const indented = printable(text, 'text').replaceAll(/^(?=.)/gm, '  ');
+  return `\n${title}:\n${indented.trimEnd()}\n`;
+}
+
 /** Anything as JSON or YAML. */
 export function formatData(value: unknown, format: 'json' | 'yaml'): string {
   return format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : stringify(value);
@@ -93,10 +100,14 @@ function paintState(state: string): string {
 
 const { green, yellow, red, dim } = colours;
 const stateColours: Readonly<Record<string, (text: string) => string>> = {
+  true: green,
+  false: red,
   completed: green,
   sent: green,
   scheduled: green,
   running: green,
+  live: green,
+  ended: dim,
   queued: yellow,
   pending: yellow,
   sending: yellow,

@@ -1,14 +1,26 @@
 import type { Usage } from '../agent/models/port.ts';
 
-/** A page of a list, as the OpenAI API writes it; `more`: others follow. */
-export function listPage(data: readonly { readonly id?: unknown }[], more: boolean): object {
-  return {
-    object: 'list',
-    data,
-    first_id: data[0]?.id ?? null,
-    last_id: data.at(-1)?.id ?? null,
-    has_more: more,
-  };
+/** A page of a list, as the OpenAI API writes it. `T` is what one entry looks like. */
+export interface Page<T> {
+  readonly object: 'list';
+  readonly data: readonly T[];
+  readonly first_id: unknown;
+  readonly last_id: unknown;
+  readonly has_more: boolean;
+}
+
+/** Makes a page; `idOf` gives what the next page's `after` names. */
+export function pageOf<T extends object>(
+  data: readonly T[],
+  hasMore: boolean,
+  idOf: (entry: T) => unknown = idIn,
+): Page<T> {
+  const [first, last] = [data[0], data.at(-1)].map((entry) => entry && idOf(entry));
+  return { object: 'list', data, first_id: first ?? null, last_id: last ?? null, has_more: hasMore };
+}
+
+function idIn({ id }: { readonly id?: unknown }): unknown {
+  return id;
 }
 
 /** What a run or response used, as the Open Responses specification writes it. */

@@ -7,7 +7,8 @@ import { modelPaths } from './openapi/models.ts';
 import { responsePaths, responseSchema } from './openapi/responses.ts';
 import { runPaths, runSchema } from './openapi/runs.ts';
 import { toSchema } from './openapi/schema.ts';
-import { sessionPaths, sessionSchema } from './openapi/sessions.ts';
+import { sessionPaths } from './openapi/sessions.ts';
+import { sessionSchema } from './sessions/session-body.ts';
 
 /** `GET /openapi.json`: OpenAPI 3.1, made from the schemas that check the bodies. */
 export function addOpenApi(app: FastifyInstance): void {

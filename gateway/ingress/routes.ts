@@ -1,10 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { addAgentData } from './admin/agent-data.ts';
+import { addAdminAgents } from './admin/agents.ts';
 import { addAdminDeliveries } from './admin/deliveries.ts';
 import { addExplain } from './admin/explain.ts';
 import { addAdminJobs } from './admin/jobs.ts';
 import { addAdminRunEvents } from './admin/run-events.ts';
 import { addAdminRuns } from './admin/runs.ts';
+import { addAdminSessions } from './admin/sessions.ts';
 import { addSnapshot } from './admin/snapshot.ts';
 import { addCapabilities } from './capabilities.ts';
 import { addChatCompletions, type ChatCompletionsOptions } from './chat-completions/chat-completions.ts';
@@ -39,9 +41,11 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
   addSessionChat(app, options);
   addExplain(app, options);
   addSnapshot(app, options);
+  addAdminAgents(app, options);
   addAdminJobs(app, options);
   addAdminRuns(app, options);
   addAdminRunEvents(app, options);
   addAdminDeliveries(app, options);
   addAgentData(app, options);
+  addAdminSessions(app, options);
 }

@@ -1,8 +1,9 @@
 import type { Principal } from '../../core/route/principal.ts';
 import { callableAgents, ownedBy } from '../db/owned-by.ts';
-import type { Database } from '../db/pool.ts';
+import type { Database, SqlClient } from '../db/pool.ts';
 import { isUniqueViolation } from '../db/unique-violation.ts';
 import { openStatuses } from '../runs/run-status.ts';
+import type { FoundSession } from './find.ts';
 import { lockSession, nameTaken, type SessionFields } from './make-session.ts';
 import { type SessionRow, type StoredSession, sessionColumns, toStoredSession } from './read-session.ts';
 import { sessionBusy, sessionNotFound } from './refusals.ts';
@@ -38,16 +39,16 @@ const renameStatement = `
  */
 export async function deleteSession(database: Database, principal: Principal, id: string): Promise<void> {
   await database.transaction(async (client) => {
-    const { agent } = await lockSession(client, principal, id);
-    const open = await client.query(openStatement, [id, agent]);
-    if (open.rowCount > 0) throw sessionBusy();
-    await client.query(forgetStatement, [id, agent]);
-    await client.query('delete from sessions where id = $1 and agent = $2 and principal = $3', [
-      id,
-      agent,
-      principal.id,
-    ]);
+    await forgetSession(client, await lockSession(client, principal, id));
   });
+}
+
+/** Deletes a session that this transaction has locked, as `deleteSession` does. Throws `session_busy`. */
+export async function forgetSession(client: SqlClient, { id, agent }: FoundSession): Promise<void> {
+  const open = await client.query(openStatement, [id, agent]);
+  if (open.rowCount > 0) throw sessionBusy();
+  await client.query(forgetStatement, [id, agent]);
+  await client.query('delete from sessions where id = $1 and agent = $2', [id, agent]);
 }
 
 const openStatement = `

@@ -184,7 +184,8 @@ function chatQuestions(routes: readonly RouteEntry[]): EntryLookups['mayBeGiven'
   };
 }
 
-function unreachableText({ rule, by }: ShadowedRule): string {
+/** Why a rule never takes effect. */
+export function unreachableText({ rule, by }: ShadowedRule): string {
   return `rule "${rule}" is never reached: rule "${by.rule}" of Route "${by.route}" always wins`;
 }
 

@@ -11,9 +11,10 @@ import { type Kept, listKept } from '../../archive/list-kept.ts';
 import { type Purged, purgeBatch } from '../../archive/purge-agent.ts';
 import type { Database } from '../../db/pool.ts';
 import type { FileOwner } from '../../files/workspace.ts';
+import { type Page, pageOf } from '../api-object.ts';
 import { countInQuery, readBody } from '../body.ts';
 import { type AdmitOptions, admissionOf, admitBy } from '../request.ts';
-import { nameInQuery, type Page, pageOf, seconds, toSeconds } from './shapes.ts';
+import { nameInQuery, seconds, toSeconds } from './shapes.ts';
 
 export interface AgentDataOptions extends AdmitOptions {
   readonly database: Database;

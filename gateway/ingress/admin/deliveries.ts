@@ -5,10 +5,11 @@ import type { Hints } from '../../db/hints.ts';
 import type { Database } from '../../db/pool.ts';
 import { discardDelivery, type Managed, retryDelivery } from '../../delivery/manage.ts';
 import { listDeliveries, readDelivery } from '../../delivery/read-deliveries.ts';
+import { type Page, pageOf } from '../api-object.ts';
 import { readBody } from '../body.ts';
 import { type AdmitOptions, admissionOf, admitBy } from '../request.ts';
 import { type DeliveryDetail, deliveryListSchema, deliveryObject } from './delivery-object.ts';
-import { idInQuery, type Page, pageOf } from './shapes.ts';
+import { idInQuery } from './shapes.ts';
 
 export interface AdminDeliveriesOptions extends AdmitOptions {
   readonly database: Database;
@@ -45,7 +46,7 @@ async function listPage(database: Database, request: FastifyRequest): Promise<Pa
     after: idInQuery('dlv', after, 'after'),
     run: idInQuery('run', run, 'run'),
   });
-  return pageOf(deliveries.map(deliveryObject), hasMore, ({ id }) => id);
+  return pageOf(deliveries.map(deliveryObject), hasMore);
 }
 
 async function describe(database: Database, request: FastifyRequest, id: string): Promise<DeliveryDetail> {

@@ -9,10 +9,10 @@ import type { Database } from '../../db/pool.ts';
 import { readJobOccurrences, readJobSummaries } from '../../schedule/list-jobs.ts';
 import { pauseJob, resumeJob } from '../../schedule/pause.ts';
 import { runJobNow } from '../../schedule/run-now.ts';
+import { type Page, pageOf } from '../api-object.ts';
 import { readBody } from '../body.ts';
 import { type AdmitOptions, admissionOf, admitBy } from '../request.ts';
 import { type JobDetail, jobDetail, jobListSchema, jobObject } from './job-object.ts';
-import { type Page, pageOf } from './shapes.ts';
 
 export interface AdminJobsOptions extends AdmitOptions {
   readonly database: Database;

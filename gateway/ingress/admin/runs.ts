@@ -8,10 +8,11 @@ import { type AdminRun, listAdminRuns, readAdminRun } from '../../runs/admin-run
 import { listApprovals } from '../../runs/approvals.ts';
 import { hasEnded } from '../../runs/run-status.ts';
 import { stopAnyRun } from '../../runs/stop-any-run.ts';
+import { type Page, pageOf } from '../api-object.ts';
 import { readBody } from '../body.ts';
 import { type AdmitOptions, admissionOf, admitBy } from '../request.ts';
 import { adminRunDetail, adminRunListSchema, adminRunObject } from './run-object.ts';
-import { idInQuery, type Page, pageOf } from './shapes.ts';
+import { idInQuery } from './shapes.ts';
 
 export interface AdminRunsOptions extends AdmitOptions {
   readonly database: Database;
@@ -55,7 +56,7 @@ async function listPage(database: Database, request: FastifyRequest): Promise<Pa
     ...filter,
     after: idInQuery('run', after, 'after'),
   });
-  return pageOf(runs.map(adminRunObject), hasMore, ({ id }) => id);
+  return pageOf(runs.map(adminRunObject), hasMore);
 }
 
 async function describe(database: Database, run: AdminRun): Promise<object> {

@@ -3,21 +3,6 @@ import { TalariaError } from '../../../core/lib/errors.ts';
 import { fromWire, type WirePrefix } from '../../../core/lib/id.ts';
 import { unixSeconds } from '../api-object.ts';
 
-/** A page of a list, as every list of the API is. `T` is what one entry looks like. */
-export interface Page<T> {
-  readonly object: 'list';
-  readonly data: readonly T[];
-  readonly first_id: string | null;
-  readonly last_id: string | null;
-  readonly has_more: boolean;
-}
-
-/** Makes a page; `idOf` gives what the next page's `after` names. */
-export function pageOf<T>(data: readonly T[], hasMore: boolean, idOf: (entry: T) => string): Page<T> {
-  const [first, last] = [data[0], data.at(-1)].map((entry) => (entry === undefined ? null : idOf(entry)));
-  return { object: 'list', data, first_id: first ?? null, last_id: last ?? null, has_more: hasMore };
-}
-
 /** An instant on the wire, null where there is none yet. */
 export function seconds(description = '') {
   return z.int().nullable().describe(`${description} Unix seconds.`.trim());

@@ -2,9 +2,11 @@ import { z } from 'zod';
 import { snapshotContentSchema } from '../../../core/snapshot/schema.ts';
 import { explainBodySchema } from '../admin/explain.ts';
 import { adminAgentDataPaths } from './admin-agent-data.ts';
+import { adminAgentPaths } from './admin-agents.ts';
 import { adminDeliveryPaths } from './admin-deliveries.ts';
 import { adminJobPaths } from './admin-jobs.ts';
 import { adminRunPaths } from './admin-runs.ts';
+import { adminSessionPaths } from './admin-sessions.ts';
 import { json, operation } from './operation.ts';
 import type { JsonSchema } from './schema.ts';
 
@@ -28,10 +30,12 @@ export function adminPaths(): JsonSchema {
         fails: ['admin_required'],
       }),
     },
+    ...adminAgentPaths(),
     ...adminJobPaths(),
     ...adminRunPaths(),
     ...adminDeliveryPaths(),
     ...adminAgentDataPaths(),
+    ...adminSessionPaths(),
   };
 }
 
@@ -67,4 +71,8 @@ const explanationSchema = z.union([
   }),
 ]);
 
-const snapshotSchema = z.object({ ...inForce, ...snapshotContentSchema.shape });
+const snapshotSchema = z.object({
+  ...inForce,
+  partial: z.literal(true).optional().describe('The key is of some Agents; this is what belongs to them.'),
+  ...snapshotContentSchema.shape,
+});

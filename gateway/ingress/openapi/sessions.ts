@@ -96,17 +96,3 @@ export function sessionPaths(): JsonSchema {
 export function deleted(object: string) {
   return z.object({ id: z.string(), object: z.literal(object), deleted: z.literal(true) });
 }
-
-/** A session, as `#/components/schemas/Session`. */
-export const sessionSchema = z.object({
-  id: z.string().regex(/^ses_[0-9a-f]{32}$/),
-  object: z.literal('session'),
-  agent: z.string(),
-  name: z.string().nullable(),
-  title: z.string(),
-  status: z.enum(['live', 'ended']),
-  parent_id: z.string().nullable().describe('The session that it was forked from.'),
-  created_at: z.int().describe('Unix seconds.'),
-  last_active_at: z.int(),
-  ended_at: z.int().nullable(),
-});

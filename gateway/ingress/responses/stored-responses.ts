@@ -5,7 +5,7 @@ import { fromWire, madeAt } from '../../../core/lib/id.ts';
 import type { Database } from '../../db/pool.ts';
 import { deleteResponse, readResponse, type StoredResponse } from '../../responses/stored-response.ts';
 import type { Item } from '../../sessions/items.ts';
-import { listPage } from '../api-object.ts';
+import { pageOf } from '../api-object.ts';
 import { asksNothing, readBody } from '../body.ts';
 import { type AdmitOptions, admissionOf, admitBy } from '../request.ts';
 import type { EchoedFields } from './response-echo.ts';
@@ -86,7 +86,7 @@ function listOf(items: readonly Item[], { limit, order, after }: z.output<typeof
     throw new TalariaError('invalid_request', message, { param: 'after' });
   }
   const page = ordered.slice(start, start + limit);
-  return listPage(page.map(itemObject), start + limit < ordered.length);
+  return pageOf(page.map(itemObject), start + limit < ordered.length);
 }
 
 function notFound(id: string): TalariaError {

@@ -13,7 +13,7 @@ import { hasEnded } from '../../runs/run-status.ts';
 import { toItems } from '../../sessions/items.ts';
 import type { StoredTurns } from '../../turns/stored-turn.ts';
 import type { SessionChoice } from '../../turns/turn-request.ts';
-import { listPage } from '../api-object.ts';
+import { pageOf } from '../api-object.ts';
 import { readBody } from '../body.ts';
 import { readDeliver } from '../deliver.ts';
 import { readIdempotencyKey } from '../idempotency-key.ts';
@@ -109,7 +109,7 @@ async function listOf({ database }: RunsOptions, request: FastifyRequest): Promi
     session: session === undefined ? undefined : idOf('ses', session, 'session_id'),
     after: after === undefined ? undefined : idOf('run', after, 'after'),
   });
-  return listPage(
+  return pageOf(
     runs.map((run) => runObject(run)),
     hasMore,
   );

@@ -40,8 +40,22 @@ export const forkBodySchema = z.strictObject({
   title: title.nullish(),
 });
 
+/** A session, as `#/components/schemas/Session`. */
+export const sessionSchema = z.object({
+  id: z.string().regex(/^ses_[0-9a-f]{32}$/),
+  object: z.literal('session'),
+  agent: z.string(),
+  name: z.string().nullable(),
+  title: z.string(),
+  status: z.enum(['live', 'ended']),
+  parent_id: z.string().nullable().describe('The session that it was forked from.'),
+  created_at: z.int().describe('Unix seconds.'),
+  last_active_at: z.int(),
+  ended_at: z.int().nullable(),
+});
+
 /** A session as the API shows it. Times are Unix seconds. */
-export function sessionBody(session: StoredSession): object {
+export function sessionBody(session: StoredSession): z.output<typeof sessionSchema> {
   const { id, agent, parent, createdAt, lastActiveAt, endedAt } = session;
   return {
     id: toWire('ses', id),

@@ -9,7 +9,7 @@ import { listSessions, readSession, type StoredSession } from '../../sessions/re
 import { sessionNotFound } from '../../sessions/refusals.ts';
 import { resolveSticky } from '../../sessions/sticky.ts';
 import { refusedAsError } from '../../turns/refused.ts';
-import { listPage } from '../api-object.ts';
+import { pageOf } from '../api-object.ts';
 import { readBody } from '../body.ts';
 import { markRepeated, readIdempotencyKey } from '../idempotency-key.ts';
 import { type AdmitOptions, admissionOf, admitBy } from '../request.ts';
@@ -76,7 +76,7 @@ async function list(database: Database, request: FastifyRequest): Promise<object
   const { limit, after, ...filter } = readBody(listQuerySchema, request.query);
   const page = { limit: limit + 1, after: after === undefined ? undefined : sessionIdOf({ id: after }) };
   const sessions = await listSessions(database, admissionOf(request).principal, filter, page);
-  return listPage(sessions.slice(0, limit).map(sessionBody), sessions.length > limit);
+  return pageOf(sessions.slice(0, limit).map(sessionBody), sessions.length > limit);
 }
 
 async function create(options: SessionsOptions, request: FastifyRequest, reply: FastifyReply): Promise<object> {

@@ -2,15 +2,30 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { agentsCommand } from '../../../cli/agents.ts';
+import { completionsCommand } from '../../../cli/completions.ts';
 import { deliveriesCommand } from '../../../cli/deliveries.ts';
 import { devCommand } from '../../../cli/dev.ts';
 import { explainCommand } from '../../../cli/explain.ts';
 import { jobsCommand } from '../../../cli/jobs.ts';
+import { routesCommand } from '../../../cli/routes.ts';
 import { runsCommand } from '../../../cli/runs.ts';
+import { sessionsCommand } from '../../../cli/sessions.ts';
+import { snapshotCommand } from '../../../cli/snapshot.ts';
+import { statusCommand } from '../../../cli/status.ts';
 import { validateCommand } from '../../../cli/validate.ts';
 
 const page = readFileSync(path.join(import.meta.dirname, '../../../docs/cli.md'), 'utf8');
-const groups = [jobsCommand(), runsCommand(), deliveriesCommand()];
+const groups = [
+  agentsCommand(),
+  routesCommand(),
+  jobsCommand(),
+  runsCommand(),
+  deliveriesCommand(),
+  sessionsCommand(),
+  snapshotCommand(),
+];
+const others = [devCommand(), validateCommand(), explainCommand(), completionsCommand()];
 const leaves = groups.flatMap((group) => group.commands.map((command) => ({ group, command })));
 
 function optionsOf({ options }: Command): readonly string[] {
@@ -23,13 +38,14 @@ describe('the page of the command line', () => {
   });
 
   it('has every other command', () => {
-    for (const command of [devCommand(), validateCommand(), explainCommand()]) {
+    expect(page).toContain(`### \`talaria ${statusCommand().name()}\``);
+    for (const command of others) {
       expect(page).toContain(`| \`talaria ${command.name()} `);
     }
   });
 
   it('names no command that is not there', () => {
-    const known = [...groups, devCommand(), validateCommand(), explainCommand()].map((command) => command.name());
+    const known = [...groups, ...others, statusCommand()].map((command) => command.name());
     const named = [...page.matchAll(/talaria ([a-z][a-z-]+)/g)].map(([, name = '']) => name);
     expect(named.filter((name) => !known.includes(name))).toEqual([]);
   });

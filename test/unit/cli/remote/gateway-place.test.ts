@@ -60,6 +60,12 @@ describe('which gateway is meant', () => {
     expect(choose({ context: 'c', key: 'mine' }, everything)).toMatchObject({ key: 'mine' });
   });
 
+  it('is the cluster for a plugin of kubectl, unless --gateway says otherwise', () => {
+    expect(choose({}, { ...everything, isPlugin: true })).toMatchObject({ kind: 'cluster' });
+    const gateway = 'http://127.0.0.1:8642';
+    expect(choose({ gateway }, { ...everything, isPlugin: true })).toMatchObject({ kind: 'url', url: gateway });
+  });
+
   it('says what to do when nothing is known, when several are, and when an address is none', () => {
     expect(() => choose({})).toThrow(/No gateway is known.*--gateway/);
     expect(() => choose({ namespace: 'n' })).toThrow(/no kubeconfig.*--kubeconfig/);

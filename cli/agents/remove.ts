@@ -1,0 +1,43 @@
+import type { Command } from 'commander';
+import { readStored, type StoredAgent, storedAgents } from '../remote/cluster-objects.ts';
+import { type RemoteOptions, remoteCommand, withPlace } from '../remote/command.ts';
+import { confirm } from '../remote/confirm.ts';
+import { Refused } from '../remote/failures.ts';
+
+/** `talaria agents remove`: deletes an Agent from a cluster, and says what of it stays. */
+export function removeCommand(): Command {
+  return remoteCommand('remove', 'remove an Agent from a cluster; what it stored stays', [
+    'talaria agents remove coder -n talaria',
+    'talaria agents remove coder -n talaria --yes',
+  ])
+    .argument('<name>', 'name of the Agent')
+    .option('--yes', 'do not ask')
+    .action((name: string, options: RemoteOptions & { readonly yes?: boolean }) =>
+      withPlace('agents remove', options, {
+        gateway: async () => {
+          throw new Refused(
+            `a gateway removes no Agents. Delete the manifest of ${name} from the folder that it serves, or name a cluster with --context or -n.`,
+          );
+        },
+        cluster: async (cluster) => {
+          const agent = await readStored(cluster, storedAgents, name);
+          process.stderr.write(consequences(agent));
+          await confirm(`Remove the Agent ${name} from ${cluster.namespace}?`, options.yes === true);
+          await cluster.delete(storedAgents, name, { uid: agent.metadata.uid });
+          process.stdout.write(`agent.talaria.dev/${name} deleted\n`);
+        },
+      }),
+    );
+}
+
+function consequences({ metadata: { name }, status }: StoredAgent): string {
+  const { routes = 0, cronJobs = 0, claimName } = status ?? {};
+  const lines = [
+    ...(routes + cronJobs === 0
+      ? []
+      : [`${routes} Routes and ${cronJobs} CronJobs name ${name}. What they would give it is refused from then on.`]),
+    `Its sessions, runs and files stay in the database: an Agent of the name ${name} has them again.`,
+    ...(claimName === undefined ? [] : [`The claim ${claimName} stays.`]),
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
