@@ -8,7 +8,7 @@ import type { JobDetail, JobObject } from '../../gateway/ingress/admin/job-objec
 import type { AdminRunDetail, AdminRunObject } from '../../gateway/ingress/admin/run-object.ts';
 import type { AdminSessionObject } from '../../gateway/ingress/admin/session-object.ts';
 import type { Told } from '../explanation-text.ts';
-import { GatewayRefusal, GatewayUnreachable, NoGateway } from './failures.ts';
+import { createSender, deadlineMs, type GatewayAddress, type GatewayRequest, readJson } from './gateway-request.ts';
 import { readServerEvents, type ServerEvent } from './server-events.ts';
 
 /** The filters of a list; undefined ones are left out. */
@@ -81,55 +81,27 @@ export interface ArchivePart {
   readonly head: unknown;
   readonly lines: readonly unknown[];
 }
+
 /** One thing that was said or done in a session. */
 export type SessionItem = AdminRunDetail['input'][number] & { readonly run_id: string; readonly created_at: number };
 
 /** `partial`: the key is of some Agents, and this is what belongs to them. */
 export type ServedSnapshot = SnapshotContent & Pick<Snapshot, 'revision' | 'sequence'> & { readonly partial?: true };
 
-export interface AdminClientOptions {
-  /** `http://host:port`, with a path of its own where a proxy needs one. */
-  readonly url: string;
-  /** Undefined where none is needed. */
-  readonly key: string | undefined;
-  /** Why the way to the gateway is broken, where that is known. */
-  readonly failure?: (() => string | undefined) | undefined;
-}
-
-const deadlineMs = 30_000;
 /** A session may be long, and its reader slow. */
 const exportDeadlineMs = 600_000;
 const pageSize = 100;
 
 /** Makes a client. Nothing is sent before the first call. */
-export function createAdminClient(options: AdminClientOptions): AdminClient {
-  const send = async (
-    method: string,
-    path: string,
-    signal: AbortSignal,
-    headers: Record<string, string> = {},
-    body?: object,
-  ) => {
-    const sent = body && { body: JSON.stringify(body) };
-    const type = body && { 'content-type': 'application/json' };
-    const authorization = options.key === undefined ? {} : { authorization: `Bearer ${checkKey(options.key)}` };
-    const url = `${options.url.replace(/\/+$/, '')}/admin/v1${path}`;
-    const response = await fetch(url, {
-      method,
-      headers: { ...authorization, ...type, ...headers },
-      signal,
-      ...sent,
-    }).catch((error) => {
-      throw new GatewayUnreachable(options.url, options.failure?.() ?? reasonOf(error));
-    });
-    if (!response.ok) throw await refusalOf(response, options.url);
-    return response;
+export function createAdminClient(address: GatewayAddress): AdminClient {
+  const sendTo = createSender(address);
+  const send = (request: GatewayRequest) => sendTo({ ...request, path: `/admin/v1${request.path}` });
+  const call = async <T>(method: GatewayRequest['method'], path: string, body?: object): Promise<T> => {
+    const signal = AbortSignal.timeout(deadlineMs);
+    return await readJson<T>(await send({ method, path, body, signal }), address.url);
   };
-  const call = async <T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<T> => {
-    const response = await send(method, path, AbortSignal.timeout(deadlineMs), {}, body);
-    return (await response.json().catch((error: unknown) => {
-      throw new GatewayUnreachable(options.url, `its answer is not JSON (${reasonOf(error)})`);
-    })) as T;
+  const download = (path: string) => {
+    return bodyOf(send({ method: 'GET', path, signal: AbortSignal.timeout(exportDeadlineMs) }));
   };
   const collection = <Entry, Detail>(name: string): Collection<Entry, Detail> => ({
     list: (filters, most) => listPages((query) => call<Page<Entry>>('GET', `/${name}?${query}`), filters, most),
@@ -144,9 +116,7 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
         return listPages((query) => call<Page<KeptObject>>('GET', `/agent-data?${query}`), filters, most);
       },
       export: (agent) => {
-        return bodyOf(
-          send('GET', `/agents/${encodeURIComponent(agent)}/export`, AbortSignal.timeout(exportDeadlineMs)),
-        );
+        return download(`/agents/${encodeURIComponent(agent)}/export`);
       },
       import: (agent, part) => call('POST', `/agents/${encodeURIComponent(agent)}/import`, part),
       purge: (agent, body) => call('POST', `/agents/${encodeURIComponent(agent)}/purge`, body),
@@ -163,8 +133,11 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
       stop: act('runs', 'stop'),
       events: (id, { after, follow }) =>
         readServerEvents(after, (lastEventId, signal) =>
-          send('GET', `/runs/${encodeURIComponent(id)}/events?follow=${follow}`, signal, {
-            'last-event-id': String(lastEventId),
+          send({
+            method: 'GET',
+            path: `/runs/${encodeURIComponent(id)}/events?follow=${follow}`,
+            headers: { 'last-event-id': String(lastEventId) },
+            signal,
           }),
         ),
     },
@@ -182,19 +155,13 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
         return { entries: entries.toReversed(), hasMore };
       },
       export: (id) => {
-        return bodyOf(send('GET', `/sessions/${encodeURIComponent(id)}/export`, AbortSignal.timeout(exportDeadlineMs)));
+        return download(`/sessions/${encodeURIComponent(id)}/export`);
       },
       delete: (id) => call('DELETE', `/sessions/${encodeURIComponent(id)}`),
     },
     snapshot: () => call('GET', '/snapshot'),
     explain: (message) => call('POST', '/explain', message),
   };
-}
-
-/** What fetch says of a header that it does not take holds the header. */
-function checkKey(key: string): string {
-  if (/^[\x21-\x7e]+$/.test(key)) return key;
-  throw new NoGateway('The key is none: keys are visible ASCII without spaces. See --key and TALARIA_API_KEY.');
 }
 
 async function* bodyOf(sent: Promise<Response>): AsyncGenerator<Uint8Array> {
@@ -229,30 +196,4 @@ function queryOf(fields: Filters): URLSearchParams {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(fields)) if (value !== undefined) query.set(name, value);
   return query;
-}
-
-async function refusalOf(response: Response, url: string): Promise<Error> {
-  const text = await response.text().catch(() => '');
-  const error = errorIn(text);
-  if (error !== undefined) return new GatewayRefusal(error.code, error.message);
-  return new GatewayUnreachable(url, `HTTP ${response.status} of something that is no gateway`);
-}
-
-function errorIn(text: string): { readonly code: string; readonly message: string } | undefined {
-  try {
-    const { error } = JSON.parse(text) as { error?: { code?: unknown; message?: unknown } };
-    const { code, message } = error ?? {};
-    return typeof code === 'string' && typeof message === 'string' ? { code, message } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.name === 'TimeoutError') return `no answer within ${deadlineMs / 1_000} s`;
-  const { cause } = error;
-  const inner =
-    cause instanceof Error ? (cause.message === '' && 'code' in cause ? String(cause.code) : cause.message) : '';
-  return inner === '' ? error.message : inner;
 }

@@ -6,6 +6,7 @@ import { type AdminClient, createAdminClient } from './admin-client.ts';
 import type { OpenGateway } from './cluster-gateway.ts';
 import { exitCodes, explainFailure } from './failures.ts';
 import { chooseGateway, type GatewayOptions, type GatewayPlace, lookAround } from './gateway-place.ts';
+import type { GatewayAddress } from './gateway-request.ts';
 import type { Format } from './output.ts';
 
 /** What every command that asks a gateway takes. */
@@ -23,11 +24,15 @@ export function commandGroup(name: string, description: string, commands: readon
 
 /** A command that asks a gateway: its options for that, its examples, and exit codes that scripts can rely on. */
 export function remoteCommand(name: string, description: string, examples: readonly string[]): Command {
+  return gatewayCommand(name, description, examples).addOption(
+    new Option('-o, --output <format>', 'how to print; a table without it').choices(['json', 'yaml', 'wide']),
+  );
+}
+
+/** A `remoteCommand` that prints in one way only. */
+export function gatewayCommand(name: string, description: string, examples: readonly string[]): Command {
   const command = new Command(name)
     .description(description)
-    .addOption(
-      new Option('-o, --output <format>', 'how to print; a table without it').choices(['json', 'yaml', 'wide']),
-    )
     .option('--gateway <url>', 'address of a gateway (default: $TALARIA_GATEWAY, a running talaria dev, the cluster)')
     .option('--key <key>', 'admin key (default: $TALARIA_API_KEY, or one of the cluster)')
     .option('--kubeconfig <file>', 'kubeconfig of the cluster (default: $KUBECONFIG, ~/.kube/config)')
@@ -50,6 +55,15 @@ export function withGateway(
   options: GatewayOptions,
   action: (client: AdminClient) => Promise<void>,
 ): Promise<void> {
+  return withOpenGateway(command, options, (gateway) => action(createAdminClient(gateway)));
+}
+
+/** As `withGateway`, for what is not of the admin API. */
+export function withOpenGateway(
+  command: string,
+  options: GatewayOptions,
+  action: (gateway: GatewayAddress) => Promise<void>,
+): Promise<void> {
   return reportFailure(command, async () => atGateway(await placeOf(options), action));
 }
 
@@ -67,11 +81,11 @@ export interface Actions {
 export function withPlace(command: string, options: GatewayOptions, { cluster, gateway }: Actions): Promise<void> {
   return reportFailure(command, async () => {
     const place = await placeOf(options);
-    if (place.kind === 'url') return await atGateway(place, gateway);
+    if (place.kind === 'url') return await atGateway(place, (open) => gateway(createAdminClient(open)));
     const { createKubeClient } = await import('../../core/kube/client.ts');
     const client = createKubeClient({ ...place, fieldManager: 'talaria-cli' });
     try {
-      await cluster(client, (action) => atGateway(place, action));
+      await cluster(client, (action) => atGateway(place, (open) => action(createAdminClient(open))));
     } finally {
       await client.close();
     }
@@ -93,10 +107,10 @@ async function placeOf(options: GatewayOptions): Promise<GatewayPlace> {
   return chooseGateway(options, await lookAround(existsSync));
 }
 
-async function atGateway<T>(place: GatewayPlace, action: (client: AdminClient) => Promise<T>): Promise<T> {
+async function atGateway<T>(place: GatewayPlace, action: (gateway: GatewayAddress) => Promise<T>): Promise<T> {
   const gateway = await openGateway(place);
   try {
-    return await action(createAdminClient(gateway));
+    return await action(gateway);
   } finally {
     await gateway.close();
   }

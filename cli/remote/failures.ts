@@ -1,7 +1,7 @@
 import { KubeError } from '../../core/kube/kube-error.ts';
 
 /** What these commands exit with. The page on the command line documents it. */
-export const exitCodes = { done: 0, refused: 1, usage: 2, unreachable: 3 } as const;
+export const exitCodes = { done: 0, refused: 1, usage: 2, unreachable: 3, interrupted: 130 } as const;
 
 /** A gateway refused; `message` is in its own words. */
 export class GatewayRefusal extends Error {

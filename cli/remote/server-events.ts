@@ -41,7 +41,8 @@ export async function* readServerEvents(
   }
 }
 
-class BrokenStream extends Error {}
+/** A stream of events ended before its last event. */
+export class BrokenStream extends Error {}
 
 /** A gateway that is away for a moment may be back. */
 function isBroken(error: unknown): boolean {
@@ -49,6 +50,17 @@ function isBroken(error: unknown): boolean {
 }
 
 async function* eventsIn(response: Response, abort: AbortController): AsyncGenerator<ServerEvent> {
+  for await (const fields of eventFields(response, abort)) yield* eventOf(fields);
+}
+
+/**
+ * The fields of each event of one stream, in the order they came; a comment has no `data`. Throws BrokenStream when it breaks off
+ * or is silent for a minute.
+ */
+export async function* eventFields(
+  response: Response,
+  abort: AbortController,
+): AsyncGenerator<ReadonlyMap<string, string>> {
   const timer = setTimeout(() => abort.abort(), silenceMs);
   try {
     let text = '';
@@ -57,7 +69,7 @@ async function* eventsIn(response: Response, abort: AbortController): AsyncGener
       text += chunk;
       const blocks = text.split('\n\n');
       text = blocks.pop() ?? '';
-      yield* blocks.flatMap(parseBlock);
+      yield* blocks.map(fieldsOf);
     }
   } finally {
     clearTimeout(timer);
@@ -73,10 +85,11 @@ async function* chunksOf(response: Response): AsyncGenerator<string> {
   }
 }
 
-function parseBlock(block: string): ServerEvent[] {
-  const fields = new Map(
-    block.split('\n').map((line) => [line.split(': ', 1)[0] ?? '', line.slice(line.indexOf(': ') + 2)]),
-  );
+function fieldsOf(block: string): ReadonlyMap<string, string> {
+  return new Map(block.split('\n').map((line) => [line.split(': ', 1)[0] ?? '', line.slice(line.indexOf(': ') + 2)]));
+}
+
+function eventOf(fields: ReadonlyMap<string, string>): ServerEvent[] {
   const data = fields.get('data');
   if (data === undefined) return [];
   const parsed = JSON.parse(data) as Record<string, unknown>;

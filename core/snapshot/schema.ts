@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** The version of the snapshot contract. Readers take the major N and N-1; a minor only adds optional fields. */
-export const snapshotSchemaVersion = { major: 1, minor: 1 } as const;
+export const snapshotSchemaVersion = { major: 1, minor: 2 } as const;
 
 const identity = {
   name: z.string(),

@@ -9,7 +9,7 @@ import { annotated, findCredential } from './references.ts';
 /** A gateway key has what its Secret says when all of that is valid, else its last good form with the values of now. */
 export const keyRules: KindRules<SecretResource, GatewayKeyEntry> = {
   choose: memoised((secret: SecretResource, lookups: SourceLookups) => {
-    const fault = keyChecks.map((check) => check(secret)).find((found) => found !== undefined);
+    const fault = gatewayKeyFault(secret);
     if (fault === undefined) {
       const fresh = freshKey(secret, lookups);
       return { candidate: fresh, rejection: undefined, fresh };
@@ -19,6 +19,11 @@ export const keyRules: KindRules<SecretResource, GatewayKeyEntry> = {
   }),
   fallback: memoised(publishedKey),
 };
+
+/** Why the Secret of a gateway key is not accepted, with the cure; undefined when it is. */
+export function gatewayKeyFault(secret: SecretResource): string | undefined {
+  return keyChecks.map((check) => check(secret)).find((found) => found !== undefined);
+}
 
 function freshKey(secret: SecretResource, lookups: SourceLookups): Candidate<GatewayKeyEntry> {
   const credentials = keyCredentials(secret, lookups);

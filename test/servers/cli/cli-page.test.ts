@@ -9,8 +9,11 @@ import { storeDelivery } from '../delivery/stored-deliveries.ts';
 import { createState, type TestState } from '../schedule/state.ts';
 
 const root = path.join(import.meta.dirname, '../../..');
-const page = readFileSync(path.join(root, 'docs/cli.md'), 'utf8');
-const examples = [...page.matchAll(/```sh\n([\s\S]*?)```/g)].map((match) => match[1] ?? '');
+const pages = ['cli', 'chat', 'doctor', 'migration-hermes', 'migration-openclaw'].map((name) => `docs/${name}.md`);
+const examples = pages.flatMap((page) => {
+  const text = readFileSync(path.join(root, page), 'utf8');
+  return [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map((match) => match[1] ?? '');
+});
 
 let state: TestState;
 let folder: string;
@@ -24,6 +27,10 @@ beforeAll(async () => {
   await writeFile(talaria, `#!/bin/sh\nexec "${process.execPath}" "${root}/cli/main.ts" "$@"\n`);
   await chmod(talaria, 0o755);
   await cp(path.join(root, 'examples/quickstart'), path.join(folder, 'quickstart'), { recursive: true });
+  for (const other of ['hermes', 'openclaw']) {
+    const home = path.join(root, 'test/testdata/import', other, 'home');
+    await cp(home, path.join(folder, `.${other}`), { recursive: true });
+  }
   const kept = path.join(folder, '.talaria/quickstart');
   dev = await startDev([path.join(folder, 'quickstart'), '--port', '0', '--state', kept, '--database-url', state.url]);
   await storeDelivery(state, { status: 'dead' });
@@ -34,11 +41,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-it('the page of the command line has examples', () => {
+it('the pages of the command line have examples', () => {
   expect(examples.length).toBeGreaterThan(5);
 });
 
-it.each(examples)('this example of the page of the command line gives what it says: %s', async (example) => {
+it.each(examples)('this example of the pages of the command line gives what it says: %s', async (example) => {
   const expected = [...example.matchAll(/#> (.*)$/gm)].map((match) => match[1] ?? '');
   const script = example.replaceAll('http://127.0.0.1:8642', dev.address).replaceAll(/ #> .*$/gm, '');
   const env = { PATH: `${folder}:${process.env.PATH}`, HOME: folder };

@@ -3,10 +3,13 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { agentsCommand } from '../../../cli/agents.ts';
+import { chatCommand } from '../../../cli/chat.ts';
 import { completionsCommand } from '../../../cli/completions.ts';
 import { deliveriesCommand } from '../../../cli/deliveries.ts';
 import { devCommand } from '../../../cli/dev.ts';
+import { doctorCommand } from '../../../cli/doctor.ts';
 import { explainCommand } from '../../../cli/explain.ts';
+import { importCommand } from '../../../cli/import.ts';
 import { jobsCommand } from '../../../cli/jobs.ts';
 import { routesCommand } from '../../../cli/routes.ts';
 import { runsCommand } from '../../../cli/runs.ts';
@@ -25,7 +28,15 @@ const groups = [
   sessionsCommand(),
   snapshotCommand(),
 ];
-const others = [devCommand(), validateCommand(), explainCommand(), completionsCommand()];
+const others = [
+  chatCommand(),
+  doctorCommand(),
+  importCommand(),
+  devCommand(),
+  validateCommand(),
+  explainCommand(),
+  completionsCommand(),
+];
 const leaves = groups.flatMap((group) => group.commands.map((command) => ({ group, command })));
 
 function optionsOf({ options }: Command): readonly string[] {
