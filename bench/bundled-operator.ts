@@ -86,7 +86,17 @@ export async function startBundledOperator(options: BundledOperatorOptions): Pro
 
 /** Peak resident memory of a process so far, in MiB. */
 export function peakMiB(pid: number): number {
-  return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+  return statusMiB(pid, 'VmHWM');
+}
+
+/** Resident memory that is no file, in MiB. */
+export function anonymousMiB(pid: number): number {
+  return statusMiB(pid, 'RssAnon');
+}
+
+function statusMiB(pid: number, field: string): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024;
 }
 
 interface Deployment extends KubeObject {

@@ -11,16 +11,13 @@ import { parseArgs } from 'node:util';
 import { createKubeClient } from '../core/kube/client.ts';
 import { routes } from '../core/kube/resources.ts';
 import type { KubeClient } from '../core/kube/types.ts';
-import { systemClock } from '../core/lib/clock.ts';
-import { createLogger } from '../core/lib/log.ts';
-import { createAcknowledger } from '../gateway/config/acknowledge.ts';
-import { createClusterSource } from '../gateway/config/cluster-source.ts';
 import { startControlPlane } from '../test/harness/control-plane.ts';
 import { applyCrds } from '../test/harness/crds.ts';
 import { installChart } from '../test/harness/install-chart.ts';
 import { temporaryFolder } from '../test/harness/temporary-folder.ts';
 import { waitFor } from '../test/harness/wait-for.ts';
 import { type BundledOperator, bundle, peakMiB, startBundledOperator } from './bundled-operator.ts';
+import { startReplica } from './replica.ts';
 import { residentMiB } from './roles.ts';
 import { createWorld, objectsOf, route, type Size, sizeOf } from './scale-world.ts';
 
@@ -30,7 +27,6 @@ const atOnce = 16;
 /** Every so many changes a Route is deleted, and made again by the next change of it. */
 const deleteEvery = 10;
 const settleBudgetMs = 600_000;
-const log = createLogger('bench', 'silent');
 
 interface Sample {
   readonly changes: number;
@@ -55,7 +51,7 @@ async function main(): Promise<void> {
     const client = createKubeClient({ kubeconfig, namespace, fieldManager: 'bench', deadlineMs: 60_000 });
     const size = sizeOf(options.objects);
     await createWorld(client, { agents: 0, routes: 0, cronJobs: 0 }, size);
-    const replica = await startReplica(client);
+    const replica = startReplica(client);
     const operator = await startBundledOperator({ client, kubeconfig, dist, podName: 'talaria-operator-0' });
     await untilReady(operator, size);
     const taken = await churn(client, operator, size, options);
@@ -141,21 +137,6 @@ async function untilReady(operator: BundledOperator, size: Size): Promise<void> 
     return calm;
   };
   await waitFor('the operator to be settled', settled, { timeoutMs: settleBudgetMs, intervalMs: 3_000 });
-}
-
-/** Takes snapshots and acknowledges them as a gateway does. */
-async function startReplica(client: KubeClient): Promise<{ readonly stop: () => Promise<void> }> {
-  const clock = systemClock;
-  const acknowledger = createAcknowledger({ client, podName: 'gateway', log, clock });
-  const source = createClusterSource({ client, log, clock });
-  // Before the first snapshot there is nothing to wait for.
-  void source.start(async ({ snapshot }) => acknowledger.serving(snapshot.sequence, snapshot.revision));
-  return {
-    stop: async () => {
-      await source.stop();
-      await acknowledger.stop();
-    },
-  };
 }
 
 function print(taken: readonly Sample[], peak: number): void {

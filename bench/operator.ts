@@ -12,17 +12,14 @@ import { parseArgs } from 'node:util';
 import { createKubeClient } from '../core/kube/client.ts';
 import { agents, type ConfigMap, configMaps, cronJobs, routes } from '../core/kube/resources.ts';
 import type { KubeClient, KubeObject } from '../core/kube/types.ts';
-import { systemClock } from '../core/lib/clock.ts';
-import { createLogger } from '../core/lib/log.ts';
-import { createAcknowledger } from '../gateway/config/acknowledge.ts';
-import { createClusterSource } from '../gateway/config/cluster-source.ts';
 import { startControlPlane } from '../test/harness/control-plane.ts';
 import { applyCrds } from '../test/harness/crds.ts';
 import { installChart } from '../test/harness/install-chart.ts';
 import { temporaryFolder } from '../test/harness/temporary-folder.ts';
 import { waitFor } from '../test/harness/wait-for.ts';
-import { type BundledOperator, bundle, peakMiB, startBundledOperator } from './bundled-operator.ts';
-import { residentMiB } from './roles.ts';
+import { anonymousMiB, type BundledOperator, bundle, peakMiB, startBundledOperator } from './bundled-operator.ts';
+import { type Replica, startReplica } from './replica.ts';
+import { cpuSeconds, residentMiB } from './roles.ts';
 import { createWorld, objectsOf, route, rulesOfRoute, type Size, sizeOf } from './scale-world.ts';
 
 const changes = 50;
@@ -30,7 +27,6 @@ const settleBudgetMs = 900_000;
 /** After this long without work the engine has given back what it will. */
 const idleMs = 20_000;
 const namespace = 'default';
-const log = createLogger('bench', 'silent');
 
 interface Bench {
   readonly client: KubeClient;
@@ -45,8 +41,12 @@ interface Figures {
   readonly firstMs: number;
   readonly firstPeak: number;
   readonly restartMs: number;
+  /** Processor time of the operator until it was ready, in seconds: other work on the machine hardly moves it. */
+  readonly restartCpu: number;
   readonly restartPeak: number;
   readonly settled: number;
+  /** What of it is the operator's own; the rest is the program of Node, which processes share. */
+  readonly anonymous: number;
   readonly heap: number;
   readonly idleWrites: number;
   readonly publishedMs: number;
@@ -73,7 +73,7 @@ async function main(): Promise<void> {
     const dist = path.join(folder, 'dist');
     await bundle(dist);
     const client = createKubeClient({ kubeconfig, namespace, fieldManager: 'bench', deadlineMs: 60_000 });
-    print(await measureAll({ client, kubeconfig, dist }, sizes));
+    await measureAll({ client, kubeconfig, dist }, sizes);
     await client.close();
   } finally {
     await controlPlane.stop();
@@ -81,7 +81,8 @@ async function main(): Promise<void> {
   }
 }
 
-async function measureAll(bench: Bench, sizes: readonly Size[]): Promise<readonly Figures[]> {
+/** Prints what is known after each size: the last ones take long. */
+async function measureAll(bench: Bench, sizes: readonly Size[]): Promise<void> {
   const figures: Figures[] = [];
   let made: Size = { agents: 0, routes: 0, cronJobs: 0 };
   for (const size of sizes) {
@@ -89,12 +90,12 @@ async function measureAll(bench: Bench, sizes: readonly Size[]): Promise<readonl
     made = size;
     process.stderr.write(`${objectsOf(size)} objects are made\n`);
     figures.push(await measure(bench, size));
+    print(figures);
   }
-  return figures;
 }
 
 async function measure(bench: Bench, size: Size): Promise<Figures> {
-  const replica = await startReplica(bench.client);
+  const replica = startReplica(bench.client);
   try {
     const first = await forgetAndStart(bench, size);
     const { restarted, ...rest } = await restart(bench, size);
@@ -108,7 +109,8 @@ async function measure(bench: Bench, size: Size): Promise<Figures> {
 
 /** The very first start: nothing is published and no object has a status of this content. */
 async function forgetAndStart(bench: Bench, size: Size): Promise<Pick<Figures, 'firstMs' | 'firstPeak'>> {
-  for (const { metadata } of await snapshotMaps(bench.client)) await bench.client.delete(configMaps, metadata.name);
+  const maps = await snapshotMaps(bench.client);
+  await Promise.all(maps.map(({ metadata }) => bench.client.delete(configMaps, metadata.name)));
   const operator = await startBundledOperator({ ...bench, podName: 'talaria-operator-0' });
   await allReady(bench.client, size);
   const firstPeak = peakMiB(operator.pid);
@@ -119,14 +121,19 @@ async function forgetAndStart(bench: Bench, size: Size): Promise<Pick<Figures, '
 
 async function restart(bench: Bench, size: Size) {
   const operator = await startBundledOperator({ ...bench, podName: 'talaria-operator-1' });
+  const restartCpu = cpuSeconds(operator.pid);
   await delay(idleMs);
-  const memory = { restartPeak: peakMiB(operator.pid), settled: residentMiB(operator.pid) };
+  const memory = {
+    restartPeak: peakMiB(operator.pid),
+    settled: residentMiB(operator.pid),
+    anonymous: anonymousMiB(operator.pid),
+  };
   const heap = (await operator.metric('nodejs_heap_size_used_bytes')) / 2 ** 20;
   await demandCounted(operator, objectsOf(size));
   const idleWrites =
     (await operator.metric('talaria_operator_status_writes_total')) +
     (await operator.metric('talaria_operator_publications_total'));
-  return { restarted: operator, restartMs: operator.readyMs, ...memory, heap, idleWrites };
+  return { restarted: operator, restartMs: operator.readyMs, restartCpu, ...memory, heap, idleWrites };
 }
 
 async function demandCounted(operator: BundledOperator, objects: number): Promise<void> {
@@ -142,7 +149,7 @@ async function timeChanges({ client }: Bench, size: Size, replica: Replica): Pro
   let before = versions(await snapshotMaps(client));
   for (let change = 0; change < changes; change += 1) {
     const sequence = replica.sequence();
-    await client.apply(routes, route((change * 7919) % size.routes, size, change + 1));
+    await client.apply(routes, route((change * 7919) % size.routes, size, objectsOf(size) + change));
     const answeredAt = performance.now();
     const { takenAt, acknowledgedAt } = await replica.beyond(sequence);
     published.push(takenAt - answeredAt);
@@ -159,44 +166,6 @@ async function timeChanges({ client }: Bench, size: Size, replica: Replica): Pro
     acknowledgedMs: median(acknowledged),
     mapsWritten: Math.max(...maps),
     bytesWritten: Math.max(...bytes),
-  };
-}
-
-interface Replica {
-  readonly sequence: () => number;
-  /** Resolves when a later snapshot is taken and the API server has the acknowledgement. */
-  readonly beyond: (sequence: number) => Promise<{ readonly takenAt: number; readonly acknowledgedAt: number }>;
-  readonly stop: () => Promise<void>;
-}
-
-/** Takes snapshots and acknowledges them as a gateway does. */
-async function startReplica(client: KubeClient): Promise<Replica> {
-  const clock = systemClock;
-  let sequence = 0;
-  let takenAt = 0;
-  let acknowledgedAt = 0;
-  const apply: KubeClient['apply'] = async (...call) => {
-    const answer = await client.apply(...call);
-    acknowledgedAt = performance.now();
-    return answer;
-  };
-  const acknowledger = createAcknowledger({ client: { ...client, apply }, podName: 'gateway', log, clock });
-  const source = createClusterSource({ client, log, clock });
-  await source.start(async ({ snapshot }) => {
-    sequence = snapshot.sequence;
-    takenAt = performance.now();
-    acknowledger.serving(sequence, snapshot.revision);
-  });
-  return {
-    sequence: () => sequence,
-    beyond: async (old) => {
-      await waitFor('a newer snapshot', () => sequence > old && acknowledgedAt > takenAt, { intervalMs: 1 });
-      return { takenAt, acknowledgedAt };
-    },
-    stop: async () => {
-      await source.stop();
-      await acknowledger.stop();
-    },
   };
 }
 
@@ -235,9 +204,11 @@ function print(figures: readonly Figures[]): void {
     rules: figure.rules,
     'first start s': (figure.firstMs / 1000).toFixed(2),
     'restart s': (figure.restartMs / 1000).toFixed(2),
+    'restart CPU s': figure.restartCpu.toFixed(1),
     'peak MiB, first': figure.firstPeak.toFixed(0),
     'peak MiB, restart': figure.restartPeak.toFixed(0),
     'settled MiB': figure.settled.toFixed(0),
+    'anonymous MiB': figure.anonymous.toFixed(0),
     'heap MiB': figure.heap.toFixed(0),
     'writes by restart': figure.idleWrites,
     'published ms': figure.publishedMs.toFixed(1),
@@ -246,11 +217,21 @@ function print(figures: readonly Figures[]): void {
     'bytes written': figure.bytesWritten,
   }));
   console.table(rows);
+  if (figures.length === 1) return;
   console.log(`growth: the power of the number of objects by which each figure grows from one size to the next`);
   console.table(figures.slice(1).map((figure, at) => growth(figures[at] ?? figure, figure)));
 }
 
-const grown = ['firstMs', 'restartMs', 'firstPeak', 'settled', 'heap', 'acknowledgedMs', 'bytesWritten'] as const;
+const grown = [
+  'firstMs',
+  'restartMs',
+  'restartCpu',
+  'firstPeak',
+  'settled',
+  'heap',
+  'acknowledgedMs',
+  'bytesWritten',
+] as const;
 
 function growth(from: Figures, to: Figures): Readonly<Record<string, string>> {
   const power = (name: keyof Figures) => Math.log(to[name] / from[name]) / Math.log(to.objects / from.objects);

@@ -9,6 +9,7 @@ import {
   viewOfStored,
 } from './agents/agent-view.ts';
 import { removeCommand } from './agents/remove.ts';
+import { agentDataCommands } from './agents-data.ts';
 import { listStored, readStored, storedAgents } from './remote/cluster-objects.ts';
 import { commandGroup, type RemoteOptions, remoteCommand, withPlace } from './remote/command.ts';
 import { firstOf, type ListOptions, listCommand, printListing } from './remote/listing.ts';
@@ -16,7 +17,8 @@ import { type Format, formatOne } from './remote/output.ts';
 
 /** `talaria agents`: who answers, and whether it can. */
 export function agentsCommand(): Command {
-  return commandGroup('agents', 'see, add and remove Agents', [list(), show(), addCommand(), removeCommand()]);
+  const commands = [list(), show(), addCommand(), removeCommand(), ...agentDataCommands()];
+  return commandGroup('agents', 'see, add and remove Agents, and what is kept of them', commands);
 }
 
 function list(): Command {

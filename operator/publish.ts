@@ -46,6 +46,9 @@ export type PublisherOptions = Omit<OwnObjectsOptions<ConfigMap>, 'resource' | '
 /** The annotation of the index that names the leader who wrote it. */
 export const leaderAnnotation = 'talaria.dev/leader';
 
+/** A bucket that is written lies in memory several times over, so that not all of a first snapshot are. */
+const writesAtOnce = 8;
+
 export function createPublisher(options: PublisherOptions): Publisher {
   const { clock, log, identity } = options;
   const objects = createOwnObjects({ ...options, resource: configMaps, names: snapshotNames });
@@ -90,7 +93,11 @@ export function createPublisher(options: PublisherOptions): Publisher {
     encoded = next;
     const live = readIndex(objects.get(snapshotIndexName));
     const buckets = placeBuckets(next, live);
-    await Promise.all(next.buckets.map((bucket, number) => fill(number, buckets[number]?.slot ?? 'a', bucket)));
+    for (let from = 0; from < next.buckets.length; from += writesAtOnce) {
+      const group = next.buckets.slice(from, from + writesAtOnce).map((bucket, at) => ({ bucket, number: from + at }));
+      await Promise.all(group.map(({ bucket, number }) => fill(number, buckets[number]?.slot ?? 'a', bucket)));
+      objects.keepOnly(withoutBucket);
+    }
 
     const sequence = sequenceFor(next.revision, live);
     const current = { revision: next.revision, sequence };
@@ -99,7 +106,6 @@ export function createPublisher(options: PublisherOptions): Publisher {
       await writeIndex({ schema: snapshotSchemaVersion, ...current, buckets });
       log.info(current, 'published a snapshot');
     }
-    objects.keepOnly(withoutBucket);
     return current;
   };
 

@@ -6,6 +6,7 @@ import { canonicalJson } from '../core/lib/json.ts';
 import type { Logger } from '../core/lib/log.ts';
 import type { Kind } from '../crds/common.ts';
 import type { EventRecorder } from './events.ts';
+import { keptObject } from './kept-object.ts';
 import { type Condition, type OperatorStatus, objectStatus, operatorTypes } from './object-status.ts';
 import type { ProgrammingLedger } from './programming.ts';
 import type { ObjectReport } from './translate/report.ts';
@@ -65,7 +66,10 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
   const reports = new Map<string, ObjectReport>();
   /** Objects whose present content is not acknowledged yet. */
   const waiting = new Set<string>();
-  /** Our own last writes, until the watch has brought them: the stored copy is older than they are. */
+  /**
+   * Our own last writes, until the watch has brought them: the stored copy is older than they are. While thousands of
+   * objects wait for their turn, so do these.
+   */
   const written = new Map<string, Stored>();
 
   const newest = (report: ObjectReport): Stored | undefined => {
@@ -109,7 +113,7 @@ export function createStatusWriter(options: StatusWriterOptions): StatusWriter {
     options.demandLeadership();
     try {
       const answer = await client.applyStatus<Stored>(resources[kind], { metadata: { name, resourceVersion }, status });
-      written.set(uid, answer);
+      written.set(uid, keptObject(answer, looked));
       options.onWrite(kind);
       return undefined;
     } catch (error) {

@@ -1,7 +1,9 @@
 /**
  * `npm run verify:alerts`: the alert rules of the chart, as helm renders them, before a real rule evaluator (promtool): every
- * rule fires in its case, is silent in what comes close to it, and all are silent while everything is as it should be.
+ * rule fires in its case, is silent in what comes close to it, and all are silent while everything is as it should be. And
+ * every query of the chart's dashboards is one that the evaluator reads.
  */
+import { globSync, readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse, stringify } from 'yaml';
@@ -24,6 +26,7 @@ try {
     await runProgram(promtool, ['check', 'rules', path.join(folder, 'rules.yaml')]);
     return undefined;
   });
+  await checks.check('every query of the dashboards is PromQL', checkQueries);
   await run('every rule is silent while all is well', silentTest(rules, healthy));
   for (const each of alertCases) {
     await run(`${each.alert} fires`, firingTest(rules, each));
@@ -40,6 +43,23 @@ async function renderRules(): Promise<readonly AlertRule[]> {
   const { spec } = parse(text) as { spec: { groups: readonly { rules: readonly AlertRule[] }[] } };
   await writeFile(path.join(folder, 'rules.yaml'), stringify(spec));
   return spec.groups.flatMap(({ rules }) => rules);
+}
+
+/** As recording rules: only what can be evaluated is one. Grafana fills in the variables. */
+async function checkQueries(): Promise<string> {
+  const queries = globSync('dashboards/*.json', { cwd: chart }).flatMap((file) => {
+    const { panels } = JSON.parse(readFileSync(path.join(chart, file), 'utf8')) as DashboardQueries;
+    return panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
+  });
+  const rules = queries.map((expr, at) => ({ record: `query:${at}`, expr: expr.replaceAll('$__rate_interval', '5m') }));
+  const file = path.join(folder, 'queries.yaml');
+  await writeFile(file, stringify({ groups: [{ name: 'dashboards', rules }] }));
+  await runProgram(promtool, ['check', 'rules', '--lint=none', file]);
+  return `${queries.length} queries`;
+}
+
+interface DashboardQueries {
+  readonly panels: readonly { readonly targets: readonly { readonly expr: string }[] }[];
 }
 
 async function run(title: string, test: object): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * `node scripts/verify-volumes.ts REPOSITORY:TAG`: installs the chart with volumes of agents into a namespace of the cluster
+ * `npm run verify:volumes -- REPOSITORY:TAG`: installs the chart with volumes of agents into a namespace of the cluster
  * that KUBECONFIG names, which has real nodes and this image, and shows what volumes do to those who have none: files that
  * outlive pods, claims that never bind, and the outage of Recreate. Prints what it measured, and ends with 1 when something is
  * not as it must be. Takes about ten minutes. Makes two storage classes and a hostPath volume, and removes all at the end.
@@ -33,8 +33,7 @@ const http = require('http');
 const body = JSON.stringify({ model: 'talaria', messages: [{ role: 'user', content: 'hello' }] });
 const headers = { authorization: 'Bearer ' + process.env.KEY, 'content-type': 'application/json' };
 setInterval(() => {
-  const began = Date.now();
-  const say = (outcome) => console.log(began + ' ' + outcome);
+  const say = (outcome) => console.log(Date.now() + ' ' + outcome);
   const options = { host: 'talaria-gateway', path: '/v1/chat/completions', method: 'POST', headers, timeout: 20000, agent: false };
   const request = http.request(options, (answer) => { answer.resume(); answer.on('end', () => say(answer.statusCode)); });
   request.on('timeout', () => request.destroy(new Error('timeout')));
@@ -45,7 +44,10 @@ setInterval(() => {
 
 const scenarios: readonly (readonly [string, () => Promise<string>])[] = [
   ['a volume for all pods: from kubectl apply to Ready', mountShared],
-  ['its file is seen by every pod and outlives a rollout', surviveRollout],
+  [
+    'its file is seen by every pod and outlives a rollout, and the rest of the home is rendered beside it',
+    surviveRollout,
+  ],
   ['a class that waits, and a claim that never binds', neverBinds],
   ['a class that does not wait, and a claim that never binds', neverBindsAtOnce],
   ['Recreate: a volume for one pod', mountForOnePod],
@@ -83,13 +85,18 @@ async function mountShared(): Promise<string> {
 
 async function surviveRollout(): Promise<string> {
   const began = Date.now();
-  const file = '/var/lib/talaria-homes/coder/workspace/note';
+  const home = '/var/lib/talaria-homes/coder';
+  const file = `${home}/workspace/note`;
   const [first = '', ...others] = await gatewayPods();
   await node(first, `fs.writeFileSync('${file}', 'kept')`);
   for (const pod of others) demand((await node(pod, read(file))) === 'kept', `${pod} does not see the file`);
   await talk(['rollout', 'restart', 'deployment/talaria-gateway']);
   await rolledOut();
-  for (const pod of await gatewayPods()) demand((await node(pod, read(file))) === 'kept', `${pod} has lost the file`);
+  for (const pod of await gatewayPods()) {
+    demand((await node(pod, read(file))) === 'kept', `${pod} has lost the file`);
+    const persona = () => node(pod, read(`${home}/SOUL.md`)).then((text) => text.includes('archivist'));
+    await waitFor(`${pod} to render the home beside the volume`, persona, { timeoutMs: 20_000, intervalMs: 500 });
+  }
   return await undisturbed(began);
 }
 
@@ -247,7 +254,8 @@ function seconds(ms: number): string {
 }
 
 function agent(name: string, volume?: object): object {
-  const spec = { ...(name === 'greeter' && { default: true }), ...(volume && { profile: { volume } }) };
+  const instructions = { inline: 'You are an archivist.' };
+  const spec = { instructions, default: name === 'greeter', ...(volume && { profile: { volume } }) };
   return { apiVersion: 'talaria.dev/v1alpha1', kind: 'Agent', metadata: { name }, spec };
 }
 
@@ -292,11 +300,12 @@ function prober(): object {
 }
 
 async function cleanUp(): Promise<void> {
-  for (const args of [
+  const ours = [
     ['namespace', namespace],
     ['persistentvolume', namespace],
     ['storageclass', waitingClass, immediateClass],
-  ]) {
-    await talk(['delete', ...args, '--ignore-not-found', '--wait=false']);
-  }
+  ];
+  for (const names of ours) await talk(['delete', ...names, '--ignore-not-found', '--wait=false']);
+  const left = () => talk(['get', `namespace/${namespace}`, `persistentvolume/${namespace}`, '--ignore-not-found']);
+  await waitFor('all to be removed', async () => (await left()) === '', slow);
 }

@@ -36,7 +36,7 @@ function consequences({ metadata: { name }, status }: StoredAgent): string {
     ...(routes + cronJobs === 0
       ? []
       : [`${routes} Routes and ${cronJobs} CronJobs name ${name}. What they would give it is refused from then on.`]),
-    `Its sessions, runs and files stay in the database: an Agent of the name ${name} has them again.`,
+    `Its sessions, runs and files stay in the database: an Agent of the name ${name} has them again, and "talaria agents purge ${name}" deletes them.`,
     ...(claimName === undefined ? [] : [`The claim ${claimName} stays.`]),
   ];
   return lines.map((line) => `${line}\n`).join('');

@@ -18,8 +18,9 @@ import {
   gatherWorkloads,
 } from './gather.ts';
 import { gatewayKeySelector, judgeKeys } from './keys.ts';
+import { gatherModelServers, judgeModelServers } from './model-servers.ts';
 import { judgeObjects } from './objects.ts';
-import { judgeReach, type ReachFacts } from './reach.ts';
+import { aheadOfServer, judgeReach, type ReachFacts } from './reach.ts';
 import { reading, valueIn } from './reading.ts';
 import { gatherRights, judgeRights } from './rights.ts';
 import { claims } from './workload-objects.ts';
@@ -47,12 +48,15 @@ export async function* diagnoseCluster(
   yield judgeWorkloads(workloads);
   yield judgeClaims(await reading(client.list(claims).then(({ items }) => items.filter(isTalarias))));
   look('leases and the snapshot');
-  yield judgeControl(await gatherControl(cluster, Date.now() + skewOf(reach)));
+  yield judgeControl(await gatherControl(cluster, aheadIn(reach)));
   look('objects and keys');
-  yield judgeObjects(await gatherObjects(cluster));
+  const objects = await gatherObjects(cluster);
+  yield judgeObjects(objects);
   yield judgeKeys(
     await reading(client.list(secrets, { labelSelector: gatewayKeySelector }).then(({ items }) => items)),
   );
+  look('the servers of models');
+  yield judgeModelServers(await gatherModelServers(objects), Date.now() - aheadIn(reach));
   look('the gateway and its database');
   const [gateway, logs] = await Promise.all([throughCluster(openGateway), gatherGatewayLogs(cluster, workloads.pods)]);
   yield judgeGateway(gateway);
@@ -72,10 +76,9 @@ export async function* diagnoseGateway(
   if (valueIn(gateway.readiness) !== undefined) yield judgeStandalone(await gatherStandalone(address, client));
 }
 
-/** What the clock of the API server is ahead of this machine's, in milliseconds. */
-function skewOf({ version, localTime }: ReachFacts): number {
-  const serverTime = valueIn(version)?.serverTime;
-  return serverTime === undefined ? 0 : serverTime - localTime;
+function aheadIn(reach: ReachFacts): number {
+  const serverTime = valueIn(reach.version)?.serverTime;
+  return serverTime === undefined ? 0 : aheadOfServer(reach, serverTime);
 }
 
 async function throughCluster(openGateway: () => Promise<OpenGateway>): Promise<GatewayFacts> {

@@ -27,6 +27,7 @@ export interface Cluster {
 export const leaseRenewalMs = 13_000;
 
 export async function gatherReach({ client, plain }: Cluster): Promise<ReachFacts> {
+  const askedAt = Date.now();
   const version = await reading(plain('/version'));
   const localTime = Date.now();
   const { namespace } = client;
@@ -38,7 +39,7 @@ export async function gatherReach({ client, plain }: Cluster): Promise<ReachFact
       throw error;
     },
   );
-  return { version, localTime, namespace, namespaceFound: await reading(get) };
+  return { version, askedAt, localTime, namespace, namespaceFound: await reading(get) };
 }
 
 interface Definition {
@@ -107,9 +108,11 @@ async function readLog(plain: PlainGet, namespace: string, { metadata }: Pod, pr
   return log?.status === 200 ? log.text : '';
 }
 
-export async function gatherControl({ client, leasePauseMs }: Cluster, serverTime: number): Promise<ControlFacts> {
+/** `ahead`: what the clock of this machine is ahead of the API server's, in milliseconds. */
+export async function gatherControl({ client, leasePauseMs }: Cluster, ahead: number): Promise<ControlFacts> {
   const list = () => reading(client.list(leases).then(({ items }) => items.filter(isOurs)));
   const [first, index] = await Promise.all([list(), reading(client.get(configMaps, snapshotIndexName))]);
+  const serverTime = Date.now() - ahead;
   const someStale = (valueIn(first) ?? []).some((lease) => isStale(lease, serverTime));
   if (someStale) await delay(leasePauseMs);
   return { leases: first, leasesLater: someStale ? await list() : first, index, serverTime };

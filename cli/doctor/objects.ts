@@ -4,8 +4,11 @@ import { type Finding, findings } from './finding.ts';
 import { type Reading, unread } from './reading.ts';
 import type { KubeCondition } from './workload-objects.ts';
 
-/** An Agent, a Route or a CronJob, as far as its status goes. */
+/** An Agent, a Route or a CronJob, as far as it is looked at. */
 export interface StoredObject extends KubeObject {
+  readonly spec?: {
+    readonly model?: { readonly baseURL?: string; readonly fallbacks?: readonly { readonly baseURL?: string }[] };
+  };
   readonly status?: {
     readonly observedGeneration?: number;
     readonly conditions?: readonly KubeCondition[];

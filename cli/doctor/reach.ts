@@ -6,7 +6,8 @@ import { type Failure, type Reading, unread } from './reading.ts';
 export interface ReachFacts {
   /** The answer of `/version`. */
   readonly version: Reading<PlainAnswer>;
-  /** This machine's clock when it came, Unix milliseconds. */
+  /** This machine's clock when it was asked for and when it came, Unix milliseconds. */
+  readonly askedAt: number;
   readonly localTime: number;
   readonly namespace: string;
   /** Whether the namespace is there. */
@@ -14,14 +15,15 @@ export interface ReachFacts {
 }
 
 /** The API server, its certificate, the clock of this machine, and the namespace. */
-export function judgeReach({ version, localTime, namespace, namespaceFound }: ReachFacts): readonly Finding[] {
+export function judgeReach(facts: ReachFacts): readonly Finding[] {
+  const { version, localTime, namespace, namespaceFound } = facts;
   if ('failure' in version) return [unreachable(version.failure)];
   const server = judgeServer(version.value);
   if (server.level === 'fail') return [server];
   return [
     server,
     ...judgeCertificate(version.value, localTime),
-    judgeClock(version.value, localTime),
+    judgeClock(version.value, facts),
     judgeNamespace(namespace, namespaceFound),
   ];
 }
@@ -88,13 +90,22 @@ function judgeCertificate({ certificateEnds }: PlainAnswer, localTime: number): 
   return [warn(`That of the API server ends in ${roughly(left)}.`, 'Renew it before then; clients trust no other.')];
 }
 
-/** The answer says whole seconds and took a while itself. */
+/** What the clock of this machine is at least ahead of the API server's, in milliseconds; negative when it is behind. */
+export function aheadOfServer(
+  { askedAt, localTime }: Pick<ReachFacts, 'askedAt' | 'localTime'>,
+  serverTime: number,
+): number {
+  // The answer tells whole seconds, of some time between the two.
+  if (serverTime + 1_000 < askedAt) return askedAt - serverTime;
+  return serverTime > localTime ? localTime - serverTime : 0;
+}
+
 const skewMs = 5_000;
 
-function judgeClock({ serverTime }: PlainAnswer, localTime: number): Finding {
+function judgeClock({ serverTime }: PlainAnswer, facts: ReachFacts): Finding {
   const { ok, warn, skipped } = findings('clock');
   if (serverTime === undefined) return skipped('The API server does not tell its time.', 'Compare the clocks by hand.');
-  const ahead = localTime - serverTime;
+  const ahead = aheadOfServer(facts, serverTime);
   if (Math.abs(ahead) <= skewMs) return ok('that of this machine is that of the API server');
   const side = ahead > 0 ? 'ahead of' : 'behind';
   return warn(

@@ -102,7 +102,7 @@ function documents(values: readonly (DraftObject | Document)[]): string {
 
 /** Texts that YAML 1.1, which kubectl reads, would take for something else are quoted. */
 function documentOf(value: object): Document {
-  return new Document(value, { version: '1.1' });
+  return new Document(value, { version: '1.1', aliasDuplicateObjects: false });
 }
 
 function titleOf({ kind, metadata }: DraftObject): string {

@@ -8,7 +8,15 @@ import type { JobDetail, JobObject } from '../../gateway/ingress/admin/job-objec
 import type { AdminRunDetail, AdminRunObject } from '../../gateway/ingress/admin/run-object.ts';
 import type { AdminSessionObject } from '../../gateway/ingress/admin/session-object.ts';
 import type { Told } from '../explanation-text.ts';
-import { createSender, deadlineMs, type GatewayAddress, type GatewayRequest, readJson } from './gateway-request.ts';
+import { GatewayUnreachable } from './failures.ts';
+import {
+  createSender,
+  deadlineMs,
+  type GatewayAddress,
+  type GatewayRequest,
+  readJson,
+  reasonOf,
+} from './gateway-request.ts';
 import { readServerEvents, type ServerEvent } from './server-events.ts';
 
 /** The filters of a list; undefined ones are left out. */
@@ -101,7 +109,7 @@ export function createAdminClient(address: GatewayAddress): AdminClient {
     return await readJson<T>(await send({ method, path, body, signal }), address.url);
   };
   const download = (path: string) => {
-    return bodyOf(send({ method: 'GET', path, signal: AbortSignal.timeout(exportDeadlineMs) }));
+    return bodyOf(send({ method: 'GET', path, signal: AbortSignal.timeout(exportDeadlineMs) }), address.url);
   };
   const collection = <Entry, Detail>(name: string): Collection<Entry, Detail> => ({
     list: (filters, most) => listPages((query) => call<Page<Entry>>('GET', `/${name}?${query}`), filters, most),
@@ -164,9 +172,13 @@ export function createAdminClient(address: GatewayAddress): AdminClient {
   };
 }
 
-async function* bodyOf(sent: Promise<Response>): AsyncGenerator<Uint8Array> {
+async function* bodyOf(sent: Promise<Response>, url: string): AsyncGenerator<Uint8Array> {
   const { body } = await sent;
-  if (body !== null) yield* body;
+  try {
+    if (body !== null) yield* body;
+  } catch (error) {
+    throw new GatewayUnreachable(url, `it broke off what it sent (${reasonOf(error)})`);
+  }
 }
 
 interface Page<T> {

@@ -106,8 +106,7 @@ function rankedMatch(
   { route, rule, rulePosition, position }: Pick<RankedMatch, 'route' | 'rule' | 'rulePosition' | 'position'>,
   entry: MatchEntry,
 ): RankedMatch {
-  const found = headersOf(entry);
-  const headers = found.length === 0 ? noHeaders : found;
+  const headers = headersOf(entry);
   const headerNames = headers.map(({ name }) => name);
   let mask = headers.length === 0 ? 0 : headersBit;
   for (const { name, bit } of comparedFields) if (entry[name] !== undefined) mask |= bit;
@@ -116,7 +115,6 @@ function rankedMatch(
   return { route, rule, rulePosition, position, specificity: specificity(entry), entry, headers, mask, shape, key };
 }
 
-const noHeaders: readonly HeaderPattern[] = [];
 const plainShapes = new Map<number, string>();
 
 function plainShapeOf(mask: number): string {

@@ -51,13 +51,7 @@ export function createHomes({ folder, registry, log, everyMs = 60_000 }: HomesOp
   const renderAgent = async (agent: AgentEntry, text: Table['text']): Promise<void> => {
     const signature = JSON.stringify([...fixedHashes(agent)]);
     if (rendered.get(agent.name) === signature) return;
-    await renderHome(path.join(folder, agent.name), fixedFiles(agent, { text })).catch((error: unknown) => {
-      if (!isForeign(agent, error)) throw error;
-      log.info(
-        { agent: agent.name },
-        'the folder of the home was made for its volume, so nothing else is rendered there',
-      );
-    });
+    await renderHome(path.join(folder, agent.name), fixedFiles(agent, { text }));
     rendered.set(agent.name, signature);
   };
 
@@ -86,11 +80,6 @@ export function createHomes({ folder, registry, log, everyMs = 60_000 }: HomesOp
       await loop.stop();
     },
   };
-}
-
-/** The runtime of the containers makes the folder above a mounted volume, and may make it its own. */
-function isForeign({ profile }: AgentEntry, error: unknown): boolean {
-  return profile?.volume === true && ['EACCES', 'EPERM'].includes(codeOf(error));
 }
 
 /** Homes of agents that the table has no more. Other names in the folder are not ours. */

@@ -3,8 +3,8 @@ import { isFinished } from './gateway-template.ts';
 
 /** Tells for how long a rollout has not come any further, on this process' own clock. */
 export interface Standstill {
-  /** In milliseconds; 0 when the rollout has finished or there is none. Ask at each change, or the time counts from the next. */
-  readonly of: (deployment: Deployment | undefined) => number;
+  /** In milliseconds; undefined when there is none. Ask at each change, or the time counts from the next. */
+  readonly of: (deployment: Deployment | undefined) => number | undefined;
 }
 
 export function createStandstill(monotonic: () => number): Standstill {
@@ -15,7 +15,7 @@ export function createStandstill(monotonic: () => number): Standstill {
       const now = deployment === undefined || isFinished(deployment) ? '' : progress(deployment);
       if (now === '') {
         seen = '';
-        return 0;
+        return undefined;
       }
       if (now !== seen) {
         seen = now;

@@ -94,9 +94,9 @@ export function createAgentVolumes(options: AgentVolumesOptions): AgentVolumes {
     const now = world();
     if (keptStates(volumeStates(now), states) !== states) options.onChange();
     const stoodMs = standstill.of(now.deployment);
-    if (stoodMs === 0) provenAt = memoryOf(now)?.changedAt ?? 0;
+    if (stoodMs === undefined) provenAt = memoryOf(now)?.changedAt ?? 0;
     const { waiting, unclear } = await inquiries.waiting(now);
-    const suspects = stoodMs >= standstillMs ? await suspectsIn(now) : nobody;
+    const suspects = stoodMs !== undefined && stoodMs >= standstillMs ? await suspectsIn(now) : nobody;
     const names = new Set(agents.map(({ name }) => name));
     const input = { ...now, agents: names, waiting, suspects, now: clock.now(), betweenRolloutsMs };
     options.onOrphans(orphanedClaims(input).length);
@@ -119,8 +119,8 @@ export function createAgentVolumes(options: AgentVolumesOptions): AgentVolumes {
     return inquiries.suspects(now, added);
   };
 
-  const untilStandstill = (stoodMs: number, { deployment }: VolumeWorld): number | undefined => {
-    if (stoodMs === 0 || Object.keys(mountsOf(deployment?.spec?.template)).length === 0) return undefined;
+  const untilStandstill = (stoodMs: number | undefined, { deployment }: VolumeWorld): number | undefined => {
+    if (stoodMs === undefined || Object.keys(mountsOf(deployment?.spec?.template)).length === 0) return undefined;
     return Math.max(Math.min(lookAgainMs, standstillMs), standstillMs - stoodMs);
   };
 

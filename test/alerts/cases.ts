@@ -64,6 +64,7 @@ export const healthy: readonly Series[] = [
     one('operator_crds_too_old', '0x30', { pod }),
     one('operator_reconcile_failures_total', '0x30', { pod, controller: 'namespace' }),
     one('operator_watch_failures_total', '0x30', { pod, resource: 'agents' }),
+    one('operator_volume_rollouts_undone_total', '0x30', { pod }),
     one('operator_watch_missed_total', '0x30', { pod, resource: 'agents' }),
   ]),
 ];
@@ -154,6 +155,11 @@ export const alertCases: readonly AlertCase[] = [
     alert: 'TalariaCrdsTooOld',
     fires: [one('operator_crds_too_old', '1x30', { pod: 'x' })],
     silent: [one('operator_crds_too_old', '0x12 1x2 0x30', { pod: 'x' })],
+  },
+  {
+    alert: 'TalariaVolumeRolloutUndone',
+    fires: [one('operator_volume_rollouts_undone_total', '0x10 1x20', { pod: 'x' })],
+    silent: [one('operator_volume_rollouts_undone_total', '3x30', { pod: 'x' })],
   },
   {
     alert: 'TalariaSlotsMissed',

@@ -10,7 +10,7 @@ export const chartFolder = path.join(import.meta.dirname, '..', '..', 'charts', 
 export const crdsChartFolder = path.join(chartFolder, '..', 'talaria-crds');
 
 /** Sets of values for people to start from. */
-export const valuesFolder = path.join(chartFolder, '..', '..', 'examples', 'values');
+export const valuesFolder = path.join(chartFolder, 'examples');
 
 /** Values with which the chart needs nothing but a Secret that names a database. */
 export const externalDatabase = ['--set', 'database.trial=false,database.existingSecret=my-database'];
@@ -33,7 +33,7 @@ export function objectsOf<T extends ChartObject = ChartObject>(manifests: string
     .filter((object) => object !== null);
 }
 
-/** What the chart makes of a value set of examples/values, or of `flags`. */
+/** What the chart makes of a value set of charts/talaria/examples, or of `flags`. */
 export async function chartObjects(values: string | readonly string[]): Promise<ChartObject[]> {
   const flags = typeof values === 'string' ? ['--values', path.join(valuesFolder, values)] : values;
   return objectsOf(await renderChart('demo', flags));

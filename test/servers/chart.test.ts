@@ -173,6 +173,18 @@ it('alerts are there only when they are asked for, and are of their own namespac
   expect(JSON.stringify(rule)).toContain('namespace=\\"demo\\"');
 });
 
+it('gateways are told of a collector when there is one, and a share that is none is refused', async () => {
+  expect(await renderChart('demo', trial)).not.toContain('OTEL_');
+  const tracing = (ratio: string) => ['--set', `tracing.endpoint=http://collector:4318,tracing.sampleRatio=${ratio}`];
+  const gateway = await renderChart('demo', [...tracing('0.25'), '--set', 'tracing.headersSecret=collector']);
+  expect(gateway).toMatch(/OTEL_EXPORTER_OTLP_ENDPOINT\n +value: "http:\/\/collector:4318"/);
+  expect(gateway).toMatch(
+    /OTEL_TRACES_SAMPLER\n +value: parentbased_traceidratio\n.*OTEL_TRACES_SAMPLER_ARG\n +value: "0.25"/,
+  );
+  expect(gateway).toContain('secretKeyRef: {name: collector, key: headers}');
+  await expect(renderChart('demo', tracing('1.5'))).rejects.toThrow('sampleRatio');
+});
+
 it('no password or key is part of the release', async () => {
   expect(objectsOf<Manifest>(await renderChart('demo', trial)).map((it) => it.kind)).not.toContain('Secret');
 });

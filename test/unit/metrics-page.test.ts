@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { collectDefaultMetrics, type Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -12,6 +13,7 @@ import { dropReasons } from '../../gateway/tracing/span-queue.ts';
 import { createOperatorMetrics } from '../../operator/metrics.ts';
 import { ask, startTestGateway, type TestGateway } from '../harness/gateway.ts';
 import { type MockModel, startMockModel } from '../harness/mock-model.ts';
+import { temporaryFolder } from '../harness/temporary-folder.ts';
 import { waitFor } from '../harness/wait-for.ts';
 
 const page = readFileSync(path.join(import.meta.dirname, '../../docs/metrics.md'), 'utf8');
@@ -23,14 +25,17 @@ const metrics = createMetrics();
 const operator = createOperatorMetrics();
 let mock: MockModel;
 let gateway: TestGateway;
+let homesDir: string;
 
 beforeAll(async () => {
   mock = await startMockModel();
   collectDefaultMetrics({ register: metrics.registry });
   addTracingMetrics(metrics.registry);
   const model = { provider: 'openai-compatible', name: 'm', baseURL: mock.baseURL } as const;
+  homesDir = await temporaryFolder('metrics');
   gateway = await startTestGateway({
     metrics,
+    homesDir,
     serves: {
       agents: [
         { name: 'echo', default: true },
@@ -43,6 +48,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway.stop();
   await mock.stop();
+  await rm(homesDir, { recursive: true, force: true });
 });
 
 describe('docs/metrics.md', () => {

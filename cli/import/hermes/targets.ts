@@ -19,7 +19,10 @@ interface Place {
   readonly threadId: string | undefined;
 }
 
-/** `deliver` of a CronJob: what Hermes' `local`, `origin`, `all` and `platform:chat:thread` come to. */
+/**
+ * `deliver` of a CronJob: what Hermes' `local`, `origin`, `all` and `platform:chat:thread` come to. Hermes sends a line there when
+ * a run fails, too.
+ */
 export function toTargets(draft: Draft, from: TargetSource): object {
   const places = wordsOf(from.job).flatMap((word) => placesOf(draft, word, from));
   const targets = new Map(places.flatMap((place) => targetOf(draft, place, from)));
@@ -30,7 +33,8 @@ export function toTargets(draft: Draft, from: TargetSource): object {
       `It sends through accounts of ${from.main}: a Route must give each of these chats to its Agent.`,
     );
   }
-  return targets.size === 0 ? {} : { deliver: [...targets.values()] };
+  const deliver = [...targets.values()];
+  return deliver.length === 0 ? {} : { deliver, onFailure: { deliver } };
 }
 
 function wordsOf(job: unknown): readonly string[] {

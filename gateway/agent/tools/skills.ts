@@ -1,5 +1,4 @@
-import { parse } from 'yaml';
-import { z } from 'zod';
+import { parseDocument } from 'yaml';
 import type { AgentEntry } from '../../../core/snapshot/schema.ts';
 import type { Texts } from '../../files/declared.ts';
 import type { Tool } from './tool.ts';
@@ -9,9 +8,18 @@ export const readSkillName = 'read_skill';
 
 /**
  * What the model is told of the agent's skills: a name and a line on each; '' when there are none. A skill's own words on
- * it are `description` in the YAML front matter of its text, else its first line.
+ * it are `description` in the YAML front matter of its text, of at most 2,048 characters, else its first line.
  */
 export function skillList(agent: AgentEntry, texts: Texts): string {
+  const list = lists.get(agent) ?? makeList(agent, texts);
+  lists.set(agent, list);
+  return list;
+}
+
+/** An entry names its texts by their hashes, so that its list never changes. Every turn asks for it. */
+const lists = new WeakMap<AgentEntry, string>();
+
+function makeList(agent: AgentEntry, texts: Texts): string {
   if (agent.skills.length === 0) return '';
   const lines = agent.skills.map(({ name, text }) => `- ${name}: ${describe(texts.text(text))}`);
   return `You have these skills. Before you do what one is about, read it with the tool ${readSkillName}.\n${lines.join('\n')}`;
@@ -41,7 +49,8 @@ export function skillTools(agent: AgentEntry, texts: Texts): readonly Tool[] {
 }
 
 const longestDescription = 300;
-const frontMatterSchema = z.object({ description: z.string() });
+/** Whoever writes Agents writes this, and every agent of the gateway waits while it is read. */
+const longestFrontMatter = 2_048;
 
 function describe(text: string): string {
   const body = /^---\r?\n(.*?)\r?\n---\r?\n?(.*)$/s.exec(text);
@@ -50,12 +59,12 @@ function describe(text: string): string {
   return line.replaceAll(/\s+/g, ' ').trim().slice(0, longestDescription);
 }
 
+/** Undefined too when it cannot be read. What YAML nests is only read: as JavaScript objects it may cost minutes. */
 function descriptionIn(frontMatter: string): string | undefined {
-  try {
-    return frontMatterSchema.safeParse(parse(frontMatter)).data?.description;
-  } catch {
-    return undefined;
-  }
+  if (frontMatter.length > longestFrontMatter) return undefined;
+  const document = parseDocument(frontMatter, { uniqueKeys: false, prettyErrors: false, logLevel: 'silent' });
+  const description = document.errors.length === 0 ? document.get('description') : undefined;
+  return typeof description === 'string' ? description : undefined;
 }
 
 function firstLine(text: string): string {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { parse } from 'yaml';
 import { agentsCommand } from '../../../cli/agents.ts';
 import { routesCommand } from '../../../cli/routes.ts';
+import { statusCommand } from '../../../cli/status.ts';
 import { controlPlaneBinaries } from '../../harness/binaries.ts';
 import { createNamespace, type TestNamespace } from '../../harness/namespace.ts';
 import { runProgram } from '../../harness/run-program.ts';
@@ -126,6 +127,20 @@ describe('talaria routes in a cluster', () => {
     expect(JSON.parse((await talaria('routes', 'list', '--agent', 'helper', '-o', 'json')).stdout)).toMatchObject([
       { kind: 'Route', metadata: { name: 'support' } },
     ]);
+  });
+});
+
+describe('talaria status in a cluster', () => {
+  it('says what is missing where nothing runs, and fails', async () => {
+    const cluster = ['--kubeconfig', inject('kubeconfig'), '-n', namespace.name];
+    const { code, stdout } = await runInProcess(statusCommand(), cluster);
+    expect(code).toBe(1);
+    expect(stdout).toContain('Gateways     nothing is published\n  ! no configuration was published');
+    expect(stdout).toContain('Agents       1 in all, 1 not ready\n  ! helper: the operator has not seen it yet');
+    expect(stdout).toContain('  ! engineering: AgentNotFound; rule "channel"');
+    expect(stdout).toContain(
+      'Deliveries   not known\n  ! no gateway could be asked: There is no Service talaria-gateway',
+    );
   });
 });
 

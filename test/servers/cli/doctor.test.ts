@@ -11,6 +11,7 @@ import { writeServiceAccountKubeconfig } from '../../harness/kubeconfig.ts';
 import { createNamespace, type TestNamespace } from '../../harness/namespace.ts';
 import { runTalaria } from '../../harness/talaria-command.ts';
 import { temporaryFolder } from '../../harness/temporary-folder.ts';
+import { createStage } from '../operator/stage.ts';
 
 let folder: string;
 let namespace: TestNamespace;
@@ -177,5 +178,29 @@ describe('an installation with many faults', () => {
     expect(found).toMatch(/^warn rights of you: Missing: list agents.talaria.dev/m);
     expect(found).toMatch(/^skipped Agents/m);
     expect(found).not.toMatch(/^fail (?!answers)/m);
+  });
+});
+
+describe('an installation that is well', () => {
+  it('has no complaint about what runs without a node', async () => {
+    const stage = await createStage();
+    stage.startOperator();
+    const replica = await stage.startReplica('gateway-a');
+    try {
+      await stage.namespace.apply([{ apiVersion: 'talaria.dev/v1alpha1', kind: 'Agent', metadata: { name: 'clerk' } }]);
+      await stage.namespace.kubectl(['wait', '--for=condition=Ready', 'agents.talaria.dev/clerk', '--timeout=30s']);
+      const found = await findingsOf(inject('kubeconfig'), stage.namespace.name);
+      expect(lines(found)).toMatch(/^ok snapshot: served by 1 gateway$/m);
+      // Nothing runs the pods of the Deployments, and no key was made.
+      const expected = /^(fail (operator|gateway|answers)|warn gateway keys): /;
+      expect(
+        lines(found)
+          .split('\n')
+          .filter((line) => !line.startsWith('ok ') && !expected.test(line)),
+      ).toEqual([]);
+    } finally {
+      await replica.stop();
+      await stage.stop();
+    }
   });
 });

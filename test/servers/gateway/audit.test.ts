@@ -23,7 +23,7 @@ const recorded = (event: string, count: number) =>
 const serving = (...jobs: readonly JobEntry[]): ConfigurationFields => ({
   agents: [{ name: 'clerk', default: true }],
   gatewayKeys: [
-    { name: 'team', key: 'client-key' },
+    { name: 'team', key: 'client-key', deliver: true },
     { name: 'ops', key: 'admin-key', role: 'admin' },
   ],
   jobs,
@@ -79,6 +79,26 @@ it('every run that ends is recorded: of a session, in the background, of a CronJ
   });
   expect(records('configuration.served')).toHaveLength(3);
   expect(JSON.stringify(lines)).not.toContain(marker);
+});
+
+it('log lines of a request and of a delivery carry the ids by which clients know them', async () => {
+  const gateway = await startOnStage({ log, serves: serving() });
+  const answer = await ask(gateway.url, {
+    key: 'client-key',
+    headers: { 'x-talaria-session-id': 'mine' },
+    body: { deliver: [{ log: true }] },
+  });
+  const ids = {
+    agent: 'clerk',
+    runId: answer.headers.get('x-talaria-run-id'),
+    sessionId: answer.headers.get('x-talaria-session-id'),
+  };
+  const line = (msg: string) => waitFor(`the line ${msg}`, () => lines.find((each) => each.msg === msg));
+  expect(ids.runId).toMatch(/^run_[0-9a-f]{32}$/);
+  expect(await line('request')).toMatchObject({ ...ids, requestId: answer.headers.get('x-request-id'), status: 200 });
+  expect(await line('delivered to the log')).toMatchObject({
+    ...{ agent: 'clerk', runId: ids.runId, deliveryId: expect.stringMatching(/^dlv_[0-9a-f]{32}$/) },
+  });
 });
 
 it('every action of an admin is recorded, with who did it and at what, also when it was refused; a reading is not', async () => {

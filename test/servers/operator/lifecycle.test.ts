@@ -111,7 +111,7 @@ describe('an Agent', () => {
   });
 
   it('with fields that do nothing yet says so and is Ready', async () => {
-    await stage.namespace.apply([agent('limited', { profile: { volume: { size: '1Gi' } } })]);
+    await stage.namespace.apply([agent('limited', { tools: { builtin: ['memory'] } })]);
     await settled(stage, 'Agent', 'limited', [...readyAgent, 'Limited=True NotYetImplemented']);
   });
 });

@@ -70,8 +70,12 @@ const resources = { Agent: agents, Route: routes, CronJob: cronJobs };
 const silent = createLogger('test', 'silent');
 
 /** `flags` are further values of the chart, as helm takes them. */
-export async function createStage(...flags: readonly string[]): Promise<Stage> {
-  const kubeconfig = inject('kubeconfig');
+export function createStage(...flags: readonly string[]): Promise<Stage> {
+  return createStageOn(inject('kubeconfig'), ...flags);
+}
+
+/** The same on an API server of the test's own, which must have the CRDs. */
+export async function createStageOn(kubeconfig: string, ...flags: readonly string[]): Promise<Stage> {
   const namespace = await createNamespace(kubeconfig);
   await installChart(kubeconfig, namespace.name, flags);
   const folder = await temporaryFolder('stage');

@@ -133,7 +133,7 @@ describe('a volume of an Agent', () => {
   });
 });
 
-describe('a claim that is not bound', () => {
+describe('a claim that gateways cannot use', () => {
   beforeEach(async () => {
     stage = await createStage(...enabled);
     await finishRollout();
@@ -160,6 +160,18 @@ describe('a claim that is not bound', () => {
     const retry = `${retryAnnotation}=now`;
     await stage.namespace.kubectl(['annotate', 'persistentvolumeclaim', 'talaria-profile-coder', retry]);
     await waitFor('another try', async () => (await mounts()).coder !== undefined);
+    await waitFor('it to be taken out again', async () => (await mounts()).coder === undefined);
+  });
+
+  it('is taken out although it is bound when gateways cannot start with it', async () => {
+    stage.startOperator({ agentVolumes: { betweenRolloutsMs: 0, standstillMs: 300 } });
+    await stage.startReplica('talaria-gateway-0');
+    await stage.namespace.apply([agent('coder', { size: '1Gi' })]);
+    await bind('talaria-profile-coder');
+    await waitFor('the volume in the template', async () => (await mounts()).coder !== undefined);
+    await createPendingPod();
+    await settled(stage, 'Agent', 'coder', notReady('VolumeUnavailable'));
+    expect(await mounts()).toEqual({});
   });
 });
 

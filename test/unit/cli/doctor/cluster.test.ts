@@ -16,6 +16,7 @@ describe('an API server', () => {
   const answer = { status: 200, text: '{"gitVersion": "v1.36.0"}', serverTime: now, certificateEnds: now + 300 * day };
   const well = {
     version: { value: answer },
+    askedAt: now - 100,
     localTime: now + 900,
     namespace: 'talaria',
     namespaceFound: { value: true },
@@ -52,7 +53,11 @@ describe('an API server', () => {
     ['ahead', 5 * minute, /This machine is 5 min ahead of the API server. -> Set it by NTP/],
     ['behind', -90_000, /This machine is 90 s behind the API server/],
   ])('shows that the clock of this machine is %s', (_, skew, expected) => {
-    expect(told(judgeReach({ ...well, localTime: now + skew }))).toMatch(expected);
+    expect(told(judgeReach({ ...well, askedAt: now + skew, localTime: now + skew }))).toMatch(expected);
+  });
+
+  it('that took its time to answer shows no wrong clock', () => {
+    expect(told(judgeReach({ ...well, askedAt: now - 8_000, localTime: now + 9_000 }))).toBe('');
   });
 
   it('shows that the namespace is missing', () => {

@@ -34,6 +34,17 @@ async function failureOf(work: Promise<unknown>) {
 }
 
 describe('a client of the admin API', () => {
+  it('gives the newest of what was said in a session in the order in which it was said', async () => {
+    const asked: string[] = [];
+    const url = await gateway((request, response) => {
+      asked.push(request.url ?? '');
+      json({ data: [{ id: 'c' }, { id: 'b' }], last_id: 'b', has_more: true })(request, response);
+    });
+    const { entries, hasMore } = await createAdminClient({ url, key: undefined }).sessions.items('ses_1', 2);
+    expect({ ids: entries.map(({ id }) => id), hasMore }).toEqual({ ids: ['b', 'c'], hasMore: true });
+    expect(asked).toEqual(['/admin/v1/sessions/ses_1/items?order=desc&limit=2']);
+  });
+
   it('reads page after page until it has as many as are wanted', async () => {
     const asked: string[] = [];
     const url = await gateway((request, response) => {

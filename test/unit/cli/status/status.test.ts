@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AdminClient } from '../../../../cli/remote/admin-client.ts';
 import { clusterParts } from '../../../../cli/status/cluster-parts.ts';
-import { deliveriesPart } from '../../../../cli/status/gateway-parts.ts';
+import { deliveriesPart, gatewayParts } from '../../../../cli/status/gateway-parts.ts';
 import { formatParts } from '../../../../cli/status/part.ts';
 import type { KubeClient } from '../../../../core/kube/types.ts';
 import { encodeSnapshot } from '../../../../core/snapshot/encode.ts';
@@ -73,6 +73,41 @@ describe('the status of a cluster', () => {
     expect(text).toContain('Routes     1 in all, 1 not ready\n  ! fresh: the operator has not seen it yet');
     expect(text).toContain('CronJobs   1 in all\n');
     expect(text).toContain('Accounts   1 known, 1 not ready\n  ! coder/main: the token was refused');
+  });
+});
+
+describe('the status of a gateway', () => {
+  it('names Agents that do not serve, broken accounts and failing CronJobs, and not what somebody suspended', async () => {
+    const agent = { name: 'coder', accounts: [], refused_with: null, refused_reason: null };
+    const job = { name: 'greet', consecutive_failures: 0, paused: null };
+    const pages = (entries: readonly object[]) => ({ list: async () => ({ entries, hasMore: false }) });
+    const client = {
+      snapshot: async () => ({ revision: 'a'.repeat(64), sequence: 7 }),
+      agents: pages([
+        {
+          ...agent,
+          accounts: [
+            { name: 'main', ready: false, message: 'the token was refused' },
+            { name: 'new', ready: null },
+          ],
+        },
+        { ...agent, name: 'billing', refused_with: 'agent_not_ready', refused_reason: 'SecretNotFound' },
+        { ...agent, name: 'resting', refused_with: 'agent_suspended', refused_reason: 'Suspended' },
+      ]),
+      jobs: pages([job, { ...job, name: 'crawl', consecutive_failures: 2 }, { ...job, name: 'off', paused: 'Manual' }]),
+      deliveries: pages([]),
+    } as unknown as AdminClient;
+    expect(formatParts(await gatewayParts(client))).toBe(
+      `Gateway      serves revision aaaaaaaaaaaa, sequence 7
+Agents       3 served, 1 not ready
+  ! billing is not ready: SecretNotFound; make the Secret in the same namespace, labelled talaria.dev/credentials=true
+Accounts     2 served, 1 not ready
+  ! coder/main: the token was refused
+CronJobs     3 scheduled, 1 failing
+  ! crawl has had 2 failures in a row; talaria jobs show crawl
+Deliveries   0 dead, 0 ambiguous
+`,
+    );
   });
 });
 

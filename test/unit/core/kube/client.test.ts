@@ -84,7 +84,7 @@ describe('a call', () => {
     expect(JSON.parse(server.requests[1]?.body ?? '')).toMatchObject({ preconditions: { uid: 'u1' } });
   });
 
-  it('reads every page of a list', async () => {
+  it('reads every page of a list, and keeps of each object what it is told', async () => {
     const page = (names: string[], next?: string) => ({
       metadata: { resourceVersion: '7', continue: next },
       items: names.map((name) => ({ metadata: { name } })),
@@ -95,8 +95,9 @@ describe('a call', () => {
       (response) => sendJson(response, 200, page(['a', 'b'], 'token-1')),
       (response) => sendJson(response, 200, page(['c'])),
     );
-    const { items, resourceVersion } = await client.list(configMaps, { labelSelector: 'x=y' });
-    expect(items.map((item) => item.metadata.name)).toEqual(['a', 'b', 'c']);
+    const keep = ({ metadata }: ConfigMap) => ({ metadata: { name: metadata.name.toUpperCase() } });
+    const { items, resourceVersion } = await client.list(configMaps, { labelSelector: 'x=y', keep });
+    expect(items.map((item) => item.metadata.name)).toEqual(['A', 'B', 'C']);
     expect(resourceVersion).toBe('7');
     expect(server.requests.map(({ query }) => query.get('continue'))).toEqual([null, 'token-1']);
     expect(server.requests.every(({ query }) => query.get('limit') === '500')).toBe(true);

@@ -37,6 +37,7 @@ const statuses: Readonly<Record<number, readonly ErrorCode[]>> = {
     'job_not_started',
     'job_suspended',
     'delivery_settled',
+    'agent_served',
   ],
   502: ['run_unknown', 'model_failed'],
   400: ['agent_conflict', 'invalid_header', 'invalid_request', 'unsupported_field'],

@@ -155,6 +155,23 @@ describe('translate, whatever a namespace holds and held before,', () => {
     );
   });
 
+  it('gives from a copy of what is published what it gives from that itself, and then goes on from its own', async () => {
+    await fc.assert(
+      fc.asyncProperty(history, async (steps) => {
+        const { resources, published } = await lived(steps);
+        const remembered = said(translate(resources, published));
+        const copy = { content: structuredClone(published.content), versionKey, isCopy: true };
+        const first = translate(structuredClone(resources), copy);
+        expect(said(first)).toBe(remembered);
+        const declared = [...resources.agents, ...resources.routes, ...resources.cronJobs];
+        const accepted = declared.filter(({ rejection }) => rejection === undefined).map(({ uid }) => uid);
+        const copied = entriesOf(first.content).filter((entry) => entriesOf(copy.content).includes(entry));
+        expect(copied.filter(({ uid }) => accepted.includes(uid))).toEqual([]);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
   it('gives the same from the compilation before as from everything, when only specs of Routes changed', async () => {
     await fc.assert(
       fc.asyncProperty(history, fc.array(route, { minLength: 1, maxLength: 4 }), async (steps, edits) => {

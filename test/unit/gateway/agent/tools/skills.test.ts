@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../../../../core/lib/hash.ts';
 import type { AgentEntry } from '../../../../../core/snapshot/schema.ts';
 import { skillList, skillTools } from '../../../../../gateway/agent/tools/skills.ts';
+import type { Texts } from '../../../../../gateway/files/declared.ts';
 import { configuration } from '../../../../harness/entries.ts';
 
 describe('the list of skills', () => {
@@ -20,6 +21,17 @@ describe('the list of skills', () => {
     ['its first line when the front matter has no description', '---\nname: x\n---\n\nInvoices\n', 'Invoices'],
     ['its first line when the front matter cannot be read', '---\ndescription: [\n---\nInvoices\n', 'Invoices'],
     ['its first line when the description is no text', '---\ndescription: 7\n---\nInvoices\n', 'Invoices'],
+    [
+      'its first line when the front matter is longer than 2,048 characters',
+      `---\ndescription: Slow.\n${Array.from({ length: 1_000 }, (_, at) => `k${at}: 1`).join('\n')}\n---\nInvoices\n`,
+      'Invoices',
+    ],
+    [
+      'its first line when the front matter nests what would take hours to read',
+      `---\n${'? '.repeat(1_000)}\n---\nInvoices\n`,
+      'Invoices',
+    ],
+    ['its first line when the front matter is no map', '---\n- description\n---\nInvoices\n', 'Invoices'],
     ['nothing when it is empty', '', ''],
   ])('has for a skill %s', (_what, text, expected) => {
     const { agent, texts } = withSkills({ invoices: text });
@@ -34,6 +46,17 @@ describe('the list of skills', () => {
   it('names the tool that reads them, and every skill once', () => {
     const { agent, texts } = withSkills({ one: 'First.', two: 'Second.' });
     expect(skillList(agent, texts)).toMatch(/read_skill[^\n]*\n- one: First\.\n- two: Second\.$/);
+  });
+
+  it('is made once for an entry, however many turns ask for it', () => {
+    const { agent, texts } = withSkills({ one: 'First.' });
+    const first = skillList(agent, texts);
+    const gone: Texts = {
+      text: () => {
+        throw new Error('it was asked for again');
+      },
+    };
+    expect(skillList(agent, gone)).toBe(first);
   });
 
   it('is empty without skills, and there is no tool', () => {
