@@ -37,6 +37,8 @@ export async function* exportAgent(
 const filesAtOnce = 8;
 const sessionsAtOnce = 100;
 const itemsAtOnce = 200;
+/** As they are stored, compressed; one item alone may be larger. */
+const itemBytesAtOnce = 256 * 1024;
 
 async function readSeeds(database: SqlClient, agent: string): Promise<readonly SeedLine[]> {
   const { rows } = await database.query<{ path: string }>(
@@ -93,16 +95,22 @@ async function* readItems(
       after,
       last_seq,
       itemsAtOnce,
+      itemBytesAtOnce,
     ]);
     yield rows.map(({ line }) => line);
-    if (rows.length < itemsAtOnce) return;
-    after = rows.at(-1)?.line.seq ?? after;
+    after = rows.at(-1)?.line.seq ?? last_seq;
+    if (after >= last_seq) return;
   }
 }
 
 const itemsStatement = `
   select json_build_object('type', 'item', 'session_id', i.session_id, 'seq', i.seq, 'run_id', i.run_id, 'kind', i.type,
     'data', i.data, 'created_at', i.created_at) as line
-  from items i
-  where i.session_id = $1 and i.agent = $2 and i.seq > $3 and i.seq <= $4
-  order by i.seq limit $5`;
+  from (
+    select *, sum(pg_column_size(data)) over (order by seq) as bytes, row_number() over (order by seq) as place
+    from (
+      select * from items where session_id = $1 and agent = $2 and seq > $3 and seq <= $4 order by seq limit $5
+    ) next
+  ) i
+  where i.bytes <= $6 or i.place = 1
+  order by i.seq`;

@@ -17,18 +17,29 @@ export interface Imported {
 /**
  * Writes some lines of an archive for an Agent's name, all or none. It adds what is missing and changes nothing: a file of the
  * same path, a session of the same id, or a live one of the same chat or name stays. Importing twice gives the same as once.
- * Throws `invalid_request` for a file that the home cannot take.
+ * Throws `invalid_request` for a file that the home cannot take, and for what the database cannot.
  */
 export async function importLines(
   database: Database,
   owner: FileOwner,
   lines: readonly ContentLine[],
 ): Promise<Imported> {
-  return await database.transaction(async (client) => ({
-    files: await importFiles(client, owner, ofType(lines, 'file'), ofType(lines, 'seed')),
-    sessions: await importSessions(client, owner, ofType(lines, 'session')),
-    items: await importItems(client, owner, ofType(lines, 'item')),
-  }));
+  try {
+    return await database.transaction(async (client) => ({
+      files: await importFiles(client, owner, ofType(lines, 'file'), ofType(lines, 'seed')),
+      sessions: await importSessions(client, owner, ofType(lines, 'session')),
+      items: await importItems(client, owner, ofType(lines, 'item')),
+    }));
+  } catch (error) {
+    if (!isRefusedValue(error)) throw error;
+    const message = 'The archive holds a value that cannot be stored. Give what an export printed, unchanged.';
+    throw new TalariaError('invalid_request', message, { cause: error });
+  }
+}
+
+/** The classes `data exception` and `integrity constraint violation` of PostgreSQL: a date out of range, a NUL. */
+function isRefusedValue(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^2[23]...$/.test(String(error.code));
 }
 
 function ofType<T extends ContentLine['type']>(

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isItem } from '../sessions/items.ts';
 
 /** The version of the archive that this gateway writes, and the only one that it reads. */
 const archiveFormat = 1;
@@ -38,7 +39,7 @@ const sessionSchema = z.object({
   name: z.string(),
   title: z.string(),
   parent_id: z.uuid().nullable(),
-  last_seq: z.int(),
+  last_seq: z.int().min(0),
   created_at: time,
   last_active_at: time,
   ended_at: time.nullable(),
@@ -48,10 +49,10 @@ const sessionSchema = z.object({
 const itemSchema = z.object({
   type: z.literal('item'),
   session_id: z.uuid(),
-  seq: z.int(),
+  seq: z.int().min(1),
   run_id: z.uuid(),
   kind: z.string(),
-  data: z.record(z.string(), z.unknown()),
+  data: z.record(z.string(), z.unknown()).refine(canBeReplayed, 'it is no item that a conversation can go on from'),
   created_at: time,
 });
 
@@ -74,3 +75,22 @@ export type ItemLine = z.infer<typeof itemSchema>;
 export type ContentLine = z.infer<typeof contentLineSchema>;
 export type ArchiveEnd = z.infer<typeof endSchema>;
 export type ArchiveLine = ArchiveHead | ContentLine | ArchiveEnd;
+
+const text = z.object({ type: z.enum(['input_text', 'output_text']), text: z.string() });
+const image = z.object({ type: z.literal('input_image'), image_url: z.string() });
+const parts = z.array(z.discriminatedUnion('type', [text, image]));
+
+const replayed = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('message'),
+    role: z.enum(['system', 'developer', 'user', 'assistant']),
+    content: parts,
+  }),
+  z.object({ type: z.literal('function_call'), call_id: z.string(), name: z.string(), arguments: z.string() }),
+  z.object({ type: z.literal('function_call_output'), call_id: z.string(), output: z.union([z.string(), parts]) }),
+]);
+
+/** Whoever made the archive, each later turn of the session reads what is in it. Items of a kind unknown here are passed over. */
+function canBeReplayed(data: Readonly<Record<string, unknown>>): boolean {
+  return !isItem(data) || replayed.safeParse(data).success;
+}

@@ -1,5 +1,15 @@
 import type { Database } from '../db/pool.ts';
+import { isOutOfTime } from '../db/unavailable.ts';
 import { endedStatuses, openStatuses } from '../runs/run-status.ts';
+
+/**
+ * Whether any replica's snapshot has the Agent, as far as the database knows: this one's may be older than the one in which
+ * the Agent was made anew.
+ */
+export async function isServedAnywhere(database: Database, agent: string): Promise<boolean> {
+  const { rowCount } = await database.query('select from agents where name = $1 and gone_at is null', [agent]);
+  return rowCount > 0;
+}
 
 /** What one batch deleted. */
 export interface Purged {
@@ -14,16 +24,29 @@ const rowsAtOnce = 500;
 
 /**
  * Deletes one batch of what is kept for an Agent's name: files, sessions with what was said, responses, runs with their
- * events, deliveries that are done and Idempotency-Keys. What is at work stays: sessions with an open run, open runs, and
- * deliveries that are still to be sent. Nothing deleted: there is no more that can be.
+ * events, deliveries that are done and Idempotency-Keys. What is at work stays: sessions with an open run, open runs with
+ * their keys, and deliveries that are still to be sent. Nothing deleted: there is no more that can be.
  */
 export async function purgeBatch(database: Database, agent: string): Promise<Purged> {
-  return {
+  const batch = {
     files: await purgeFiles(database, agent),
-    sessions: await purgeSessions(database, agent),
-    runs: (await database.query(runsStatement, [agent, rowsAtOnce])).rowCount,
+    sessions: await inSteps((atOnce) => purgeSessions(database, agent, atOnce)),
+    runs: await inSteps(async (atOnce) => (await database.query(runsStatement, [agent, atOnce])).rowCount),
     deliveries: (await database.query(deliveriesStatement, [agent, rowsAtOnce])).rowCount,
   };
+  await database.query(keysStatement, [agent]);
+  return batch;
+}
+
+/** Sessions and runs may hold so much that a whole batch takes longer than a statement may: then fewer are deleted. */
+async function inSteps(purge: (atOnce: number) => Promise<number>): Promise<number> {
+  for (let atOnce = rowsAtOnce; ; atOnce = Math.floor(atOnce / 10)) {
+    try {
+      return await purge(atOnce);
+    } catch (error) {
+      if (!isOutOfTime(error) || atOnce < 10) throw error;
+    }
+  }
 }
 
 async function purgeFiles(database: Database, agent: string): Promise<number> {
@@ -40,12 +63,10 @@ const filesStatement = `
   where agent = $1 and path in (select path from files where agent = $1 order by path limit $2)`;
 
 /** First locked and then looked at again, so that a turn that begins meanwhile either is seen or finds no session. */
-async function purgeSessions(database: Database, agent: string): Promise<number> {
+async function purgeSessions(database: Database, agent: string, atOnce: number): Promise<number> {
   return await database.transaction(async (client) => {
-    const { rows } = await client.query<{ id: string }>(lockStatement, [agent, rowsAtOnce]);
-    const { rowCount } = await client.query(sessionsStatement, [agent, rows.map(({ id }) => id)]);
-    await client.query('delete from idempotency_keys where agent = $1', [agent]);
-    return rowCount;
+    const { rows } = await client.query<{ id: string }>(lockStatement, [agent, atOnce]);
+    return (await client.query(sessionsStatement, [agent, rows.map(({ id }) => id)])).rowCount;
   });
 }
 
@@ -69,3 +90,9 @@ const runsStatement = `
 const deliveriesStatement = `
   delete from deliveries where agent = $1 and id in (
     select id from deliveries where agent = $1 and status not in ('pending', 'sending') limit $2)`;
+
+/** The key of an open run stays, for a request that is sent again must not run twice. */
+const keysStatement = `
+  delete from idempotency_keys k
+  where k.agent = $1
+    and not exists (select from runs r where r.id = k.run_id and r.agent = $1 and r.status in ${openStatuses})`;

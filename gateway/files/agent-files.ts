@@ -55,7 +55,7 @@ function openHome(home: Home): AgentFiles {
   };
   return {
     list: async (text) => {
-      const folder = isWholeHome(text) ? undefined : homePath(text.replace(/\/+$/, ''));
+      const folder = isWholeHome(text) ? undefined : folderPath(text);
       await plantSeeds(home, owner, seeds);
       const stored = (await listStored(home, owner, folder)).filter(({ path }) => !fixed.has(path));
       const declared = [...fixed].filter(([path]) => folder === undefined || path.startsWith(`${folder}/`));
@@ -87,6 +87,11 @@ function openHome(home: Home): AgentFiles {
       if (!(await (await planted(path)).remove(owner, path))) throw missing(path);
     },
   };
+}
+
+/** Models write a folder with and without a slash at its end. */
+function folderPath(text: string): HomePath {
+  return homePath(text.endsWith('/') ? text.slice(0, -1) : text);
 }
 
 function isWholeHome(folder: string): boolean {

@@ -160,12 +160,17 @@ async function listFiles(root: string, folder: HomePath | undefined): Promise<re
         left -= 1;
         if (left < 0 || found.length >= maxAgentFiles) return;
         const place = [...inside, entry.name];
-        if (entry.isDirectory()) folders.push(place);
+        if (entry.isDirectory() && mayHoldFiles(place)) folders.push(place);
         else if (isListed(entry, place)) found.push(...(await fileInfo(open, place)));
       }
     });
   }
   return found.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** Folders that no path leads into may be nested without end. */
+function mayHoldFiles(place: readonly string[]): boolean {
+  return isHomePath(homeForm([...place, 'x']));
 }
 
 function isListed(entry: Dirent, place: readonly string[]): boolean {

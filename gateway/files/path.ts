@@ -16,7 +16,8 @@ const maxDepth = 16;
  * backslash or a control character, or is too long. Two spellings of the same letters are one path.
  */
 export function homePath(text: string): HomePath {
-  const path = text.normalize('NFC');
+  // A model may write megabytes, and to normalize them may take minutes.
+  const path = text.length > maxPathBytes ? text : text.normalize('NFC');
   const wrong = faults.find(([isFaulty]) => isFaulty(path));
   if (wrong === undefined) return path as HomePath;
   throw new FileRefused(`the path ${shown(text)} ${wrong[1]}; ${cure}`);
@@ -24,7 +25,7 @@ export function homePath(text: string): HomePath {
 
 /** Whether a path is written as `homePath` gives it. */
 export function isHomePath(text: string): text is HomePath {
-  return text.normalize('NFC') === text && !faults.some(([isFaulty]) => isFaulty(text));
+  return !faults.some(([isFaulty]) => isFaulty(text)) && text.normalize('NFC') === text;
 }
 
 /** Whether a path is inside the workspace. */

@@ -1,3 +1,4 @@
+import { TalariaError } from '../../core/lib/errors.ts';
 import type { Principal } from '../../core/route/principal.ts';
 import { callableAgents } from '../db/owned-by.ts';
 import type { Database } from '../db/pool.ts';
@@ -28,7 +29,10 @@ export interface AdminSessionFilter {
   readonly limit: number;
 }
 
-/** The sessions of the agents that an admin may call, the newest first: a page of at most `limit`, and whether there are more. */
+/**
+ * The sessions of the agents that an admin may call, the newest first: a page of at most `limit`, and whether there are more.
+ * Throws `invalid_request` when the one `after` which it begins is gone and its place with it.
+ */
 export async function listAdminSessions(
   database: Database,
   admin: Pick<Principal, 'agents'>,
@@ -43,7 +47,14 @@ export async function listAdminSessions(
     limit + 1,
     ...(agent === undefined ? [] : [agent]),
   ]);
+  const isPlaceLost = rows.length === 0 && agent !== undefined && after !== undefined;
+  if (isPlaceLost && (await readAdminSession(database, admin, after)) === undefined) throw afterIsGone();
   return { sessions: rows.slice(0, limit).map(toAdminSession), hasMore: rows.length > limit };
+}
+
+function afterIsGone(): TalariaError {
+  const message = 'after: there is no such session any more. Begin the list again.';
+  return new TalariaError('invalid_request', message, { param: 'after' });
 }
 
 /** One session of an agent that an admin may call; undefined when there is none. */

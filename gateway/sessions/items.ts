@@ -110,23 +110,28 @@ export function newItemId(prefix: 'msg' | 'fc' | 'fco'): string {
  */
 export function toMessages(items: readonly unknown[]): ChatMessage[] {
   const messages: ChatMessage[] = [];
+  /** Those of the last message; a client may send a hundred thousand, so they are added and never copied. */
+  let calls: ToolCall[] | undefined;
   for (const item of items.filter(isItem)) {
-    const last = messages.at(-1);
-    if (item.type === 'function_call' && last?.role === 'assistant') {
-      messages[messages.length - 1] = { ...last, tool_calls: [...(last.tool_calls ?? []), toToolCall(item)] };
-    } else {
+    if (item.type !== 'function_call') {
       messages.push(toMessage(item));
+      calls = undefined;
+    } else if (calls === undefined) {
+      calls = [toToolCall(item)];
+      const last = messages.at(-1);
+      if (last?.role === 'assistant') messages[messages.length - 1] = { ...last, tool_calls: calls };
+      else messages.push({ role: 'assistant', content: null, tool_calls: calls });
+    } else {
+      calls.push(toToolCall(item));
     }
   }
   return messages;
 }
 
-function toMessage(item: Item): ChatMessage {
+function toMessage(item: Exclude<Item, FunctionCallItem>): ChatMessage {
   switch (item.type) {
     case 'message':
       return { role: item.role, content: toContent(item.content) };
-    case 'function_call':
-      return { role: 'assistant', content: null, tool_calls: [toToolCall(item)] };
     case 'function_call_output':
       return {
         role: 'tool',

@@ -96,10 +96,13 @@ function partsOf(content: string | readonly ContentPart[]): readonly ContentPart
 
 type FilePart = Extract<Content<'user'>, { type: 'file' }>;
 
+/** With bounds, for a client may write a type of megabytes, and every agent of the gateway would wait. */
+const inlineImage = /^data:(image\/[^;,]{1,100})[^,]{0,400};base64,/i;
+
 function toPart(part: ContentPart): { type: 'text'; text: string } | FilePart {
   if (part.type === 'text') return { type: 'text', text: part.text };
   const { url } = part.image_url;
-  const inline = /^data:(image\/[^;,]+)[^,]*;base64,/i.exec(url);
+  const inline = inlineImage.exec(url);
   if (inline?.[1] !== undefined) {
     return { type: 'file', mediaType: inline[1], data: { type: 'data', data: url.slice(inline[0].length) } };
   }

@@ -15,7 +15,11 @@ const maxEventLength = 4 * 1024 * 1024;
  */
 export function createSseParser(): SseParser {
   const decoder = new StringDecoder('utf8');
-  let rest = '';
+  /** The beginning of a line, in the pieces in which it came: a server may send megabytes of it a byte at a time. */
+  let waiting: string[] = [];
+  let waitingLength = 0;
+  /** A CR at its end may be half of a CRLF, so it waits for the next piece. */
+  let hasHalfBreak = false;
   let data: string[] = [];
   let length = 0;
 
@@ -31,19 +35,31 @@ export function createSseParser(): SseParser {
     }
   };
 
+  const keep = (piece: string) => {
+    waiting.push(piece);
+    waitingLength += piece.length;
+    if (waitingLength + length > maxEventLength) throw new Error('an event of the stream is longer than 4 MiB');
+  };
+
   return {
     feed: (chunk) => {
       const events: string[] = [];
-      // A CR at the end may be half of a CRLF, so it waits for the next piece.
-      const text = rest + decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+      const fresh = decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+      if (!hasHalfBreak && !fresh.includes('\n') && !fresh.includes('\r')) {
+        keep(fresh);
+        return events;
+      }
+      const text = waiting.length === 0 ? fresh : waiting.join('') + fresh;
       const end = text.endsWith('\r') ? text.length - 1 : text.length;
       let start = text.charCodeAt(0) === 0xfeff ? 1 : 0;
       for (let at = nextBreak(text, start, end); at !== -1; at = nextBreak(text, start, end)) {
         takeLine(text.slice(start, at), events);
         start = text.startsWith('\r\n', at) ? at + 2 : at + 1;
       }
-      rest = text.slice(start);
-      if (rest.length + length > maxEventLength) throw new Error('an event of the stream is longer than 4 MiB');
+      waiting = [];
+      waitingLength = 0;
+      hasHalfBreak = end < text.length;
+      keep(text.slice(start));
       return events;
     },
   };

@@ -8,7 +8,8 @@ import { exportAgent } from '../../archive/export-agent.ts';
 import { importLines } from '../../archive/import-agent.ts';
 import { contentLineSchema, headSchema } from '../../archive/lines.ts';
 import { type Kept, listKept } from '../../archive/list-kept.ts';
-import { type Purged, purgeBatch } from '../../archive/purge-agent.ts';
+import { claimedName } from '../../archive/named-sessions.ts';
+import { isServedAnywhere, type Purged, purgeBatch } from '../../archive/purge-agent.ts';
 import type { Database } from '../../db/pool.ts';
 import type { FileOwner } from '../../files/workspace.ts';
 import { type Page, pageOf } from '../api-object.ts';
@@ -24,6 +25,8 @@ export interface AgentDataOptions extends AdmitOptions {
 type OneAgent = { Params: { id: string } };
 
 const mostLines = 5_000;
+/** One line must fit, and the answer of a model may have 32 MiB: an export that cannot come back is none. */
+const mostImportBytes = 48 * 1024 * 1024;
 
 /** The query of `GET /admin/v1/agent-data`. */
 export const keptListSchema = z.strictObject({
@@ -68,17 +71,21 @@ export function addAgentData(app: FastifyInstance, options: AgentDataOptions): v
     reply.header('content-type', 'application/x-ndjson; charset=utf-8');
     return reply.send(Readable.from(textOf(exportAgent(database, name, head)), { objectMode: false }));
   });
-  app.post<OneAgent>('/admin/v1/agents/:id/import', { onRequest }, async (request) => {
+  app.post<OneAgent>('/admin/v1/agents/:id/import', { onRequest, bodyLimit: mostImportBytes }, async (request) => {
     const owner = ownerOf(request);
     const { head, lines } = readBody(importBodySchema, request.body);
     if (head.agent !== owner.name) throw ofAnother(head.agent, owner.name);
+    const { table, principal } = admissionOf(request);
+    const claimed = claimedName(lines, principal, table.content);
+    if (claimed !== undefined) throw beyondTheKey(claimed.name);
     const uid = owner.uid === '' ? head.uid : owner.uid;
     return { imported: await importLines(database, { name: owner.name, uid }, lines) };
   });
   app.post<OneAgent>('/admin/v1/agents/:id/purge', { onRequest }, async (request) => {
     const { name } = ownerOf(request);
     const { while_served: whileServed } = readBody(purgeBodySchema, request.body);
-    if (!whileServed && admissionOf(request).table.agents.has(name)) throw stillServed(name);
+    const isServed = admissionOf(request).table.agents.has(name);
+    if (!whileServed && (isServed || (await isServedAnywhere(database, name)))) throw stillServed(name);
     return await purge(options, name);
   });
 }
@@ -109,6 +116,11 @@ function isAgentName(name: string): boolean {
 function ofAnother(archived: string, name: string): TalariaError {
   const message = `The archive is of the Agent ${JSON.stringify(archived)}, not of ${name}. Import it under its own name.`;
   return new TalariaError('invalid_request', message, { param: 'head.agent' });
+}
+
+function beyondTheKey(session: string): TalariaError {
+  const message = `The session named ${JSON.stringify(session.slice(0, 100))} is of a key that may call other Agents too. Import the archive with an admin key of all those Agents.`;
+  return new TalariaError('agent_forbidden', message, { param: 'lines' });
 }
 
 function stillServed(name: string): TalariaError {

@@ -15,20 +15,29 @@ export function addSnapshot(app: FastifyInstance, options: AdmitOptions): void {
   });
 }
 
-/** The Agents that a principal may call, and the Routes, CronJobs, gateway keys and texts that have to do with them. */
+/**
+ * The Agents that a principal may call, and the CronJobs, texts, rules of Routes and gateway keys that have to do with them. A
+ * rule names whoever else it splits its messages with; of a gateway key, only the callable Agents are told.
+ */
 function visibleTo(principal: Principal, content: SnapshotContent): SnapshotContent & { readonly partial?: true } {
   if (principal.agents === '*') return content;
   const agents = content.agents.filter(({ name }) => mayCall(principal, name));
   const jobs = content.jobs.filter(({ agent }) => mayCall(principal, agent));
+  const isCallable = (name: string): boolean => mayCall(principal, name);
   const texts = new Set([...agents.flatMap(textsOfAgent), ...jobs.flatMap(textsOfJob)]);
   return {
     partial: true,
     agents,
     jobs,
-    routes: content.routes.filter(({ rules }) =>
-      rules.some(({ agentRefs }) => agentRefs.some(({ name }) => mayCall(principal, name))),
-    ),
-    gatewayKeys: content.gatewayKeys.filter((key) => key.agents.some((name) => mayCall(principal, name))),
+    routes: content.routes
+      .map((route) => ({
+        ...route,
+        rules: route.rules.filter(({ agentRefs }) => agentRefs.some(({ name }) => isCallable(name))),
+      }))
+      .filter(({ rules }) => rules.length > 0),
+    gatewayKeys: content.gatewayKeys
+      .map((key) => ({ ...key, agents: key.agents.filter(isCallable) }))
+      .filter((key) => key.agents.length > 0),
     texts: Object.fromEntries(Object.entries(content.texts).filter(([hash]) => texts.has(hash))),
   };
 }

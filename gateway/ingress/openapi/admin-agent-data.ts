@@ -34,7 +34,7 @@ export function adminAgentDataPaths(): JsonSchema {
         answers: {
           200: json('How many lines were new.', z.object({ imported: z.object({ ...counts, items: z.int() }) })),
         },
-        fails,
+        fails: [...fails, 'agent_forbidden'],
       }),
     },
     '/admin/v1/agents/{id}/purge': {

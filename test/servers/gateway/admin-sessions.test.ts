@@ -83,6 +83,8 @@ describe('/admin/v1/sessions', () => {
     expect((await admin(`DELETE /admin/v1/sessions/${id}`)).body).toMatchObject({ id, deleted: true });
     expect(await codeOf(`GET /v1/sessions/${id}`, 'bob')).toBe('session_not_found');
     expect(await state.rows(`select 1 from runs where input::text like '%Forget this%'`)).toEqual([]);
+    // A list that goes on from it must not look as if it had ended.
+    expect(await codeOf(`GET /admin/v1/sessions?agent=clerk&after=${id}`)).toBe('invalid_request');
   });
 
   it('an admin key of some Agents sees, exports and deletes their sessions alone', async () => {

@@ -161,6 +161,56 @@ describe('the data of an Agent', () => {
     expect((await counts())[1]).toMatchObject({ files: 0, sessions: 0 });
   });
 
+  it('is refused as an import where it would break what comes later, or take another Agent’s conversation', async () => {
+    const gateway = await startOnStage({ serves: serves('a', 'b') });
+    await fill(gateway, 'b');
+    const { head, lines } = importing(await exported(gateway, 'b'));
+    const session = lines.find(({ type }) => type === 'session');
+    const item = lines.find(({ type }) => type === 'item');
+    for (const line of [
+      { ...session, created_at: '0000-01-01T00:00:00Z' },
+      { ...session, last_seq: -1 },
+      { ...item, data: { type: 'message', role: 'user' } },
+      { ...item, data: { type: 'message', role: 'user', content: [{ type: 'input_text' }] } },
+      { ...item, data: { type: 'function_call_output', call_id: 'c' } },
+    ]) {
+      expect(await call(gateway, 'POST', 'b/import', { head, lines: [line] })).toMatchObject({ status: 400 });
+    }
+    const planted = { ...session, id: '018f0000-0000-7000-8000-000000000001', name: 'a-first' };
+    expect(await call(gateway, 'POST', 'b/import', { head, lines: [planted] }, 'half')).toMatchObject({ status: 403 });
+    const ended = { ...planted, ended_at: '2026-01-01T00:00:00Z' };
+    const own = { ...planted, id: '018f0000-0000-7000-8000-000000000002', principal: 'agent-key:b/k' };
+    const allowed = await call(gateway, 'POST', 'b/import', { head, lines: [ended, own] }, 'half');
+    expect(JSON.parse(allowed.text)).toEqual({ imported: { files: 0, sessions: 2, items: 0 } });
+  });
+
+  it('is exported whole where a page of it would be too much at once', async () => {
+    const gateway = await startOnStage({ serves: serves('a', 'b') });
+    await fill(gateway, 'a');
+    await state.rows(
+      `update items set data = jsonb_set(data, '{content,0,text}', to_jsonb((
+         select string_agg(md5(i::text), '') from generate_series(1, 6000) i))) where agent = 'a'`,
+    );
+    const lines = await exported(gateway, 'a');
+    expect(lines.at(-1)).toEqual({ type: 'end', files: 20, sessions: 2, items: 6 });
+    expect(lines.filter(({ type }) => type === 'item').every((line) => JSON.stringify(line).length > 190_000)).toBe(
+      true,
+    );
+  });
+
+  it('is imported also with an item larger than any request for a turn may be', async () => {
+    const gateway = await startOnStage({ serves: serves('a', 'b') });
+    await fill(gateway, 'a');
+    const { head, lines } = importing(await exported(gateway, 'a'));
+    const item = lines.findLast(({ type }) => type === 'item');
+    await state.rows(`delete from items where session_id = $1 and seq = $2`, [item?.session_id, item?.seq]);
+    const content = [{ type: 'output_text', text: 'x'.repeat(11_000_000), annotations: [] }];
+    const large = { ...item, data: { type: 'message', role: 'assistant', content } };
+    const { status, text } = await call(gateway, 'POST', 'a/import', { head, lines: [large] });
+    expect([status, text]).toEqual([200, JSON.stringify({ imported: { files: 0, sessions: 0, items: 1 } })]);
+    expect((await call(gateway, 'POST', 'a/import', { head, lines: [] }, 'one')).status).toBe(403);
+  });
+
   it('is left where it is at work', async () => {
     const gateway = await startOnStage({ serves: serves('a', 'b') });
     await fill(gateway, 'a');
@@ -168,11 +218,24 @@ describe('the data of an Agent', () => {
     mock.next({ kind: 'answer', text: 'late', after: hold.promise });
     const headers = { 'x-talaria-session-id': 'a-first' };
     const asked = mock.requests.length;
-    const running = ask(gateway.url, { key: 'one', model: 'talaria/a', headers });
+    const once = { key: 'one', model: 'talaria/a', headers: { ...headers, 'idempotency-key': 'once' } };
+    const running = ask(gateway.url, once);
     await expect.poll(() => mock.requests.length).toBe(asked + 1);
     const { text } = await call(gateway, 'POST', 'a/purge', { while_served: true });
     expect(JSON.parse(text)).toMatchObject({ purged: { files: 20, sessions: 1 }, has_more: false });
+    const again = ask(gateway.url, once);
     hold.resolve();
     expect(await running).toMatchObject({ status: 200, text: 'late' });
+    expect(await again).toMatchObject({ status: 200, text: 'late' });
+    expect(mock.requests.length).toBe(asked + 1);
+  });
+
+  it('is not purged by a replica that has not heard yet that the Agent is there again', async () => {
+    const gateway = await startOnStage({ serves: serves('b') });
+    await waitFor('the names of the Agents to be stored', async () => {
+      return (await state.rows(`select from agents where name = 'b'`)).length === 1;
+    });
+    await state.rows(`insert into agents (name, uid, sequence) values ('a', 'new', 9007199254740000)`);
+    expect(await call(gateway, 'POST', 'a/purge')).toMatchObject({ status: 409 });
   });
 });

@@ -51,6 +51,17 @@ describe('a body', () => {
     expect((await post(inChunks(body))).text).toBe(text);
   });
 
+  it('of a megabyte of blanks is answered at once', async () => {
+    const text = ' \n'.repeat(500_000);
+    const body = JSON.stringify({ model: 'talaria/echo', messages: [{ role: 'user', content: text }] });
+    expect((await post(body)).text).toBe(text);
+  });
+
+  it('with a field whose name has no end is refused at once', async () => {
+    const body = JSON.stringify({ messages: [{ role: 'user', content: 'x' }], ['m'.repeat(5_000_000)]: 1 });
+    expect(await post(body)).toMatchObject({ status: 400, code: 'unsupported_field' });
+  });
+
   it.each([
     ['that is not JSON', '{"model": ', 'invalid_request'],
     ['that is empty', '', 'invalid_request'],

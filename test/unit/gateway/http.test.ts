@@ -212,6 +212,21 @@ describe('the admin API', () => {
     expect(text).not.toContain('sk-secret');
     expect(text).not.toContain(sha256('root'));
   });
+
+  it('shows an admin key of some Agents no rule, and no Agent of another key, that is not theirs', async () => {
+    const rule = (name: string, to: string) => ({ name, match: { chatId: `chat-of-${to}` }, to });
+    const keys = [
+      { name: 'half', key: 'half', role: 'admin' as const, agents: ['coder'] },
+      { name: 'team', key: 'team', agents: ['coder', 'main'] },
+    ];
+    await start({
+      serves: { ...served, gatewayKeys: keys, routes: { both: [rule('one', 'main'), rule('two', 'coder')] } },
+    });
+    const text = await (await get('/admin/v1/snapshot', { authorization: 'Bearer half' })).text();
+    expect(JSON.parse(text)).toMatchObject({ routes: [{ name: 'both', rules: [{ name: 'two' }] }] });
+    expect(JSON.parse(text).gatewayKeys).toMatchObject([{ agents: ['coder'] }, { agents: ['coder'] }]);
+    expect(text).not.toContain('main');
+  });
 });
 
 describe('standalone mode', () => {

@@ -45,6 +45,7 @@ describe('the home of an agent', () => {
       ['workspace/a.md', false],
     ]);
     expect((await files.list('workspace/')).map(({ path }) => path)).toEqual(['workspace/a.md']);
+    await expect(files.list(`workspace/${'/'.repeat(200_000)}a`)).rejects.toThrow('more than 1000 bytes');
     expect((await files.list('skills')).map(({ path }) => path)).toEqual(['skills/review/SKILL.md']);
   });
 

@@ -34,6 +34,12 @@ describe('a path of an agent', () => {
     expect(isHomePath(path)).toBe(false);
   });
 
+  it('is refused at once where a model wrote one without end', () => {
+    const marks = '\u0300\u0316'.repeat(200_000);
+    expect(() => homePath(`workspace/a${marks}`)).toThrow('more than 1000 bytes');
+    expect(isHomePath(`workspace/a${marks}`)).toBe(false);
+  });
+
   it('is one path however its letters are composed', () => {
     expect(homePath('workspace/u\u0308ber.md')).toBe('workspace/\u00fcber.md');
     expect(isHomePath('workspace/u\u0308ber.md')).toBe(false);

@@ -55,6 +55,16 @@ describe('a message becomes items and comes back', () => {
   it('items of another kind are passed over', () => {
     expect(toMessages([{ type: 'reasoning' }, null, ...toItems({ role: 'user', content: 'a' })])).toHaveLength(1);
   });
+
+  it('are one message of an assistant for any number of calls in a row, each once', () => {
+    const count = 100_000;
+    const items = Array.from({ length: count }, (_, at) =>
+      functionCall({ id: `c${at}`, type: 'function', function: { name: 'f', arguments: '{}' } }),
+    );
+    const [message, ...others] = toMessages(items);
+    expect(others).toEqual([]);
+    expect(message?.role === 'assistant' && message.tool_calls?.length).toBe(count);
+  });
 });
 
 describe('what was said in a turn', () => {

@@ -68,6 +68,12 @@ describe('a call', () => {
     });
   });
 
+  it('refuses an image whose type has no end at once', async () => {
+    const url = `data:image/${'a'.repeat(1_000_000)}`;
+    const messages: ChatMessage[] = [{ role: 'user', content: [{ type: 'image_url', image_url: { url } }] }];
+    await expect(call({}, { messages })).rejects.toThrow('neither at an http address nor a data: URL');
+  });
+
   it('puts instructions first, and images, calls and results in the places that the API has for them', async () => {
     const messages: ChatMessage[] = [
       { role: 'system', content: 'Be kind.' },

@@ -29,6 +29,14 @@ describe('an event stream', () => {
     }).toThrow(/4 MiB/);
   });
 
+  it('a line of megabytes may come a few bytes at a time', () => {
+    const parser = createSseParser();
+    const piece = Buffer.from('xxxxxxxx');
+    parser.feed(Buffer.from('data: '));
+    for (let sent = 0; sent < 300_000; sent += 1) parser.feed(piece);
+    expect(parser.feed(Buffer.from('\n\n')).map(({ length }) => length)).toEqual([2_400_000]);
+  });
+
   it('is the same in whatever pieces it comes, split UTF-8 and split CRLF included', () => {
     const text = fc.string({ unit: 'grapheme' }).map((value) => value.replace(/[\r\n]/g, ' '));
     const newline = fc.constantFrom('\n', '\r\n', '\r');
