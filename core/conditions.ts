@@ -22,6 +22,7 @@ export const conditionTable = {
       FilesCollide: 'A file of the profile lies where another one needs a folder.',
       TextsTooLarge: 'The texts of the Agent are together larger than 256 KiB.',
       SnapshotFull: 'The snapshot of the namespace has no room for the object.',
+      OperatorFault: 'The operator itself failed on the object.',
     },
   },
   ResolvedRefs: {

@@ -10,6 +10,7 @@ import { ruleProblems } from '../crds/rule-problems.ts';
 import type { ObjectOf } from '../crds/rules.ts';
 import { acceptance } from '../crds/verdict.ts';
 import type { ConfigMapResource, Declared, Rejection, SecretResource } from './resources.ts';
+import { faultRejection } from './translate/fault.ts';
 
 /** Labels that give Talaria leave to use an object. */
 export const credentialsLabel = 'talaria.dev/credentials';
@@ -27,7 +28,6 @@ const schemas = { Agent: agentSchema, Route: routeSchema, CronJob: cronJobSchema
  */
 export async function declare<K extends Kind>(kind: K, raw: KubeObject): Promise<Declared<ObjectOf[K]>> {
   const metadata = metadataSchema.parse(raw.metadata);
-  const { object, problem } = read(kind, raw);
   return deepFreeze({
     kind,
     name: metadata.name,
@@ -35,12 +35,23 @@ export async function declare<K extends Kind>(kind: K, raw: KubeObject): Promise
     uid: metadata.uid,
     generation: metadata.generation,
     createdAt: metadata.creationTimestamp,
-    object,
-    rejection: problem ?? (object === undefined ? undefined : await rejectionOf(object)),
     suspend: suspended.safeParse(raw).success,
     runAt: kind === 'CronJob' ? metadata.annotations[runAtAnnotation] : undefined,
-    limited: object === undefined ? [] : limitedFields(object),
+    ...(await judged(kind, raw)),
   });
+}
+
+async function judged<K extends Kind>(
+  kind: K,
+  raw: KubeObject,
+): Promise<Pick<Declared<ObjectOf[K]>, 'object' | 'rejection' | 'limited'>> {
+  try {
+    const { object, problem } = read(kind, raw);
+    if (object === undefined) return { object, rejection: problem, limited: [] };
+    return { object, rejection: await rejectionOf(object), limited: limitedFields(object) };
+  } catch (error) {
+    return { object: undefined, rejection: faultRejection(error), limited: [] };
+  }
 }
 
 /** Reads a Secret; what its owner did not label stays unread. */

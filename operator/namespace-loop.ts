@@ -7,7 +7,7 @@ import type { CredentialShards } from './credentials.ts';
 import { type LostEntry, lostEntries } from './lost-entries.ts';
 import type { ProgrammingLedger } from './programming.ts';
 import type { Publication, Publisher } from './publish.ts';
-import type { Resources } from './resources.ts';
+import type { Rejection, Resources } from './resources.ts';
 import type { WantedCredential } from './translate/candidate.ts';
 import type { Compilation } from './translate/compilation.ts';
 import { compile } from './translate/compile.ts';
@@ -54,6 +54,7 @@ export function createNamespaceLoop(options: NamespaceLoopOptions): NamespaceLoo
   let publication: Publication | undefined;
   let previous: Compilation | undefined;
   let surplus = false;
+  const toldFaults = new WeakSet<Rejection>();
   let isUnreadable = (_uid: string) => false;
 
   /** The first pass of a leader: what is published, so that last good entries stay and nothing is written anew. */
@@ -83,6 +84,7 @@ export function createNamespaceLoop(options: NamespaceLoopOptions): NamespaceLoo
     publication = current;
     options.onCompiled(compilation);
     tellLost(compilation);
+    tellFaults(compilation);
     await prune(credentials, current.sequence);
   };
 
@@ -97,6 +99,16 @@ export function createNamespaceLoop(options: NamespaceLoopOptions): NamespaceLoo
       'the last good generation of objects that are not accepted was lost with a damaged snapshot',
     );
     options.onLost(lost);
+  };
+
+  /** Each once, for it is the same from pass to pass while the object and what it refers to are. */
+  const tellFaults = ({ agents, routes, cronJobs, keys }: Compilation): void => {
+    for (const { declared, rejection } of [agents, routes, cronJobs, keys].flat()) {
+      if (rejection?.fault === undefined || toldFaults.has(rejection)) continue;
+      toldFaults.add(rejection);
+      const kind = 'kind' in declared ? declared.kind : 'Secret';
+      log.error({ kind, name: declared.name, where: rejection.fault }, 'the operator failed on an object');
+    }
   };
 
   /** Old values go once no live gateway can still name them. */

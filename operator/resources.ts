@@ -47,6 +47,8 @@ export interface Declared<T> extends Identity {
 export interface Rejection {
   readonly reason: ConditionReason<'Accepted'>;
   readonly message: string;
+  /** Where our own code failed on the object, for the log; absent: the object is at fault. */
+  readonly fault?: string;
 }
 
 /** A Secret that Talaria may look at. `data` is empty unless one of the two labels gives consent. */

@@ -26,20 +26,39 @@ export function findShadowed(routes: readonly RouteEntry[]): readonly ShadowedRu
   const ranked = routes.map(rankRoute);
   const shapes = shapesOf(ranked);
   const found: ShadowedRule[] = [];
+  const work = { left: maxComparisons };
   for (const route of ranked) {
     for (const { name, matches } of route.rules) {
-      const by = shadowOf(matches, shapes);
+      if (work.left <= 0) return found;
+      const by = shadowOf(matches, shapes, work);
       if (by !== undefined) found.push({ route: route.name, rule: name, by });
     }
   }
   return found;
 }
 
+/**
+ * What the design size takes with twenty shapes that all fit. Matches of which each has a shape of its own would take time that
+ * grows with the square of their number; what comes after so many comparisons is said to be reached.
+ */
+const maxComparisons = 10_000_000;
+
+/** Values under a shape's names are put together before they are compared. */
+const shapeWeight = 10;
+
+interface Work {
+  left: number;
+}
+
 /** The rule that covers the first match, when every match is covered. */
-function shadowOf(matches: readonly RankedMatch[], shapes: readonly Shape[]): ShadowedRule['by'] | undefined {
+function shadowOf(
+  matches: readonly RankedMatch[],
+  shapes: readonly Shape[],
+  work: Work,
+): ShadowedRule['by'] | undefined {
   let first: RankedMatch | undefined;
   for (const match of matches) {
-    const cover = coverOf(match, shapes);
+    const cover = coverOf(match, shapes, work);
     if (cover === undefined) return undefined;
     first ??= cover;
   }
@@ -47,9 +66,10 @@ function shadowOf(matches: readonly RankedMatch[], shapes: readonly Shape[]): Sh
 }
 
 /** A match that holds whenever this one does, and whose Route then always wins; of several the one that goes first. */
-function coverOf(match: RankedMatch, shapes: readonly Shape[]): RankedMatch | undefined {
-  let best = coverInRoute(match);
+function coverOf(match: RankedMatch, shapes: readonly Shape[], work: Work): RankedMatch | undefined {
+  let best = coverInRoute(match, work);
   for (const shape of shapes) {
+    work.left -= (shape.mask & ~match.mask) === 0 ? shapeWeight : 1;
     const group = partsIn(shape, match);
     const cover = group && coverInGroup(group, match);
     if (cover !== undefined && (best === undefined || compareMatches(cover, best) < 0)) best = cover;
@@ -58,9 +78,10 @@ function coverOf(match: RankedMatch, shapes: readonly Shape[]): RankedMatch | un
 }
 
 /** In its own Route an earlier rule goes first, however little it compares. */
-function coverInRoute(match: RankedMatch): RankedMatch | undefined {
+function coverInRoute(match: RankedMatch, work: Work): RankedMatch | undefined {
   for (const rule of match.route.rules) {
     if (rule === match.rule) return undefined;
+    work.left -= rule.matches.length;
     for (const other of rule.matches) if (isPartOf(other, match)) return other;
   }
   return undefined;

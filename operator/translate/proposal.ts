@@ -2,7 +2,8 @@ import { canonicalJson } from '../../core/lib/json.ts';
 import type { Rejection } from '../resources.ts';
 import type { Applicant, Budget } from './admission.ts';
 import { chargesOf, shortage } from './budgets.ts';
-import type { Candidate, Choice, Entry, KindRules, SourceLookups } from './candidate.ts';
+import { absent, type Candidate, type Choice, type Entry, type KindRules, type SourceLookups } from './candidate.ts';
+import { faultRejection } from './fault.ts';
 
 /** One object with what it gets when there is room, and what otherwise. */
 export interface Proposal<D extends object, E extends Entry> extends Applicant {
@@ -32,16 +33,49 @@ export function propose<D extends Pick<Applicant, 'uid' | 'name' | 'createdAt'>,
   lookups: SourceLookups,
 ): readonly Proposal<D, E>[] {
   return declared.toSorted(byName).map((object) => {
-    const choice = rules.choose(object, lookups);
     const known = proposals.get(object) as Proposal<D, E> | undefined;
+    const fallback = (now: SourceLookups) => fallbackOf(object, rules, now);
+    const choice = choose(object, rules, lookups, known?.choice);
     if (known?.choice === choice) return known;
     const { uid, name, createdAt } = object;
     const wanted = chargesOf(choice.candidate);
-    const fallback = (now: SourceLookups) => rules.fallback(object, now);
     const proposal = { uid, name, createdAt, declared: object, choice, wanted, fallback, memory: {} };
     proposals.set(object, proposal);
     return proposal;
   });
+}
+
+/** An object on which `rules` fail gets its fallback: the same choice as `before` while they fail in the same way. */
+function choose<D extends object, E extends Entry>(
+  object: D,
+  rules: KindRules<D, E>,
+  lookups: SourceLookups,
+  before: Choice<E> | undefined,
+): Choice<E> {
+  try {
+    const choice = rules.choose(object, lookups);
+    chargesOf(choice.candidate);
+    return choice;
+  } catch (error) {
+    const rejection = faultRejection(error);
+    const candidate = fallbackOf(object, rules, lookups);
+    const isSame = before?.candidate === candidate && before.rejection?.fault === rejection.fault;
+    return isSame ? before : { candidate, rejection, fresh: absent };
+  }
+}
+
+function fallbackOf<D extends object, E extends Entry>(
+  object: D,
+  rules: KindRules<D, E>,
+  lookups: SourceLookups,
+): Candidate<E> {
+  try {
+    const candidate = rules.fallback(object, lookups);
+    chargesOf(candidate);
+    return candidate;
+  } catch {
+    return absent;
+  }
 }
 
 /** What an object gets: what it wants, or where a budget was short its fallback. */

@@ -17,6 +17,8 @@ const memorySchema = z.object({
   added: z.array(z.string()),
   /** When it was, in Unix milliseconds. */
   changedAt: z.number(),
+  /** How many rollouts in a row were undone; absent: the last one that added volumes was not. */
+  undone: z.number().optional(),
   /** By agent: volumes that were taken out because gateways did not start. */
   setAside: z.record(
     z.string(),

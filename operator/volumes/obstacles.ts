@@ -100,11 +100,22 @@ const checks: readonly Check[] = [
   },
 ];
 
-/** Who has a volume already keeps it; then the oldest Agents come first. */
+/** Those of a list of wishes that come first, for every one of them is asked about in turn. */
+const firsts = new WeakMap<VolumeWorld['wishes'], Pick<VolumeWorld, 'deployment'> & { first: ReadonlySet<string> }>();
+
 function firstOf({ wishes, deployment }: VolumeWorld): ReadonlySet<string> {
+  const known = firsts.get(wishes);
+  if (known !== undefined && known.deployment === deployment) return known.first;
+  const first = chooseFirst(wishes, deployment);
+  firsts.set(wishes, { deployment, first });
+  return first;
+}
+
+/** Who has a volume already keeps it; then the oldest Agents come first. */
+function chooseFirst(wishes: VolumeWorld['wishes'], deployment: Deployment | undefined): ReadonlySet<string> {
   if (wishes.length <= maxVolumes) return new Set(wishes.map(({ agent }) => agent));
   const recorded = deployment === undefined ? {} : recordedMounts(deployment);
-  const rank = ({ agent }: VolumeWish) => (agent in recorded ? 0 : 1);
+  const rank = ({ agent }: VolumeWish) => (Object.hasOwn(recorded, agent) ? 0 : 1);
   const sorted = wishes.toSorted(
     (a, b) => rank(a) - rank(b) || (a.createdAt < b.createdAt ? -1 : a.createdAt > b.createdAt ? 1 : 0),
   );

@@ -78,17 +78,37 @@ function planMounts(input: PlanInput): Pick<VolumePlan, 'mount' | 'waitMs'> {
   const setAside = { ...stillAside(memory, input), ...newlyAside(suspects, input) };
   const mountable = mountsOfWishes(input, setAside);
   const kept = withoutAll(shared(recorded, mountable), suspects.agents);
-  if (suspects.agents.length > 0) return { ...nothing, mount: { mounts: kept, added: [], changedAt: now, setAside } };
-
   const finished = isFinished(deployment);
-  const target = finished ? { ...kept, ...additions(mountable, recorded, setAside) } : kept;
+  const undone = finished && memory.added.length > 0 ? 0 : (memory.undone ?? 0);
+  if (suspects.agents.length > 0) {
+    return { ...nothing, mount: { mounts: kept, added: [], changedAt: now, undone: undone + 1, setAside } };
+  }
+  const wanted = finished ? { ...kept, ...additions(mountable, recorded, setAside) } : kept;
+  const waitOf = (mounts: Mounts): number => {
+    const slower = addedIn(mounts, recorded).length === 0 ? 1 : 2 ** Math.min(undone, mostDoublings);
+    return untilNextRollout(now - memory.changedAt, input.betweenRolloutsMs * slower);
+  };
+  // What is to leave does not wait for what is to come.
+  const target = waitOf(wanted) > waitOf(kept) && !isSame(kept, recorded) ? kept : wanted;
   if (isSame(target, recorded) && isSame(shared(target, mountsOf(deployment.spec?.template)), target)) return nothing;
   if (!finished && !holdsUp(input, recorded)) return nothing;
-  const waitMs = input.betweenRolloutsMs - Math.max(0, now - memory.changedAt);
+  const waitMs = waitOf(target);
   if (waitMs > 0) return { ...nothing, waitMs };
-  const added = Object.keys(target).filter((agent) => target[agent] !== recorded[agent]);
+  const added = addedIn(target, recorded);
   const tried = withoutAll(setAside, added);
-  return { ...nothing, mount: { mounts: target, added, changedAt: now, setAside: tried } };
+  const mount = { mounts: target, added, changedAt: now, ...(undone > 0 && { undone }), setAside: tried };
+  return { ...nothing, mount };
+}
+
+/**
+ * Claims that gateways cannot start with can be made anew without end, and each try may be an outage: after rollouts that were
+ * undone, one that adds volumes comes later, at most sixteen times.
+ */
+const mostDoublings = 4;
+
+/** A change that is far in the future was made by a clock that was wrong, and nobody waits for it. */
+function untilNextRollout(sinceMs: number, betweenMs: number): number {
+  return Math.abs(sinceMs) >= betweenMs ? 0 : betweenMs - Math.max(0, sinceMs);
 }
 
 /** What may be in the template now. A claim that is in it stays although it is not bound: it waits for the pod. */
@@ -120,10 +140,12 @@ function holdsUp(input: PlanInput, recorded: Mounts): boolean {
   });
 }
 
-/** Of what was set aside, that which is still to be: the claim has not changed. */
+/** Of what was set aside, that which is still to be: the claim has not changed, also while its Agent does not ask for it. */
 function stillAside({ setAside }: VolumeMemory, { wishes, claims }: PlanInput): VolumeMemory['setAside'] {
   const claimOf = new Map(wishes.map(({ agent, claimName }) => [agent, claims.get(claimName)]));
+  const trials = new Set([...claims.values()].map(trialKey));
   const still = Object.entries(setAside).filter(([agent, { trial }]) => {
+    if (!claimOf.has(agent)) return trials.has(trial);
     const claim = claimOf.get(agent);
     return claim !== undefined && trialKey(claim) === trial;
   });
@@ -138,6 +160,10 @@ function newlyAside({ agents, certain }: Suspects, { wishes, claims }: PlanInput
       return claim === undefined ? [] : [[agent, { trial: trialKey(claim), alone: !certain }]];
     }),
   );
+}
+
+function addedIn(mounts: Mounts, before: Mounts): readonly string[] {
+  return Object.keys(mounts).filter((agent) => mounts[agent] !== before[agent]);
 }
 
 function shared(mounts: Mounts, others: Mounts): Mounts {

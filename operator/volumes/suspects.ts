@@ -57,8 +57,13 @@ function schedulingMessage({ status }: Pod): string {
 
 function notesAbout(pods: readonly Pod[], events: readonly KubeEvent[]): readonly string[] {
   const uids = new Set(pods.map(({ metadata }) => metadata.uid));
-  return events.filter(({ regarding }) => uids.has(regarding?.uid)).map(({ note = '' }) => note);
+  return events
+    .filter(({ regarding }) => uids.has(regarding?.uid))
+    .map(({ note = '' }) => note.replaceAll(unattached, ''));
 }
+
+/** Kubelets may list every volume of the pod there; the part before it has those that are really missing. */
+const unattached = /\bunattached volumes=\[[^\]]*\]/g;
 
 function namesOf(agent: string, claim: PersistentVolumeClaim | undefined): readonly string[] {
   const names = [volumeName(agent), claim?.metadata.name, claim?.spec?.volumeName];

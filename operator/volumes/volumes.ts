@@ -1,13 +1,19 @@
 import { after, createController, done, type Outcome } from '../../core/kube/controller.ts';
-import { hasStatus, isConflict, type KubeError } from '../../core/kube/kube-error.ts';
-import { deployments, type PersistentVolumeClaim, persistentVolumeClaims } from '../../core/kube/resources.ts';
+import { isConflict } from '../../core/kube/kube-error.ts';
+import {
+  type Deployment,
+  deployments,
+  type PersistentVolumeClaim,
+  persistentVolumeClaims,
+} from '../../core/kube/resources.ts';
 import type { KubeClient } from '../../core/kube/types.ts';
 import type { Clock } from '../../core/lib/clock.ts';
 import type { Logger } from '../../core/lib/log.ts';
 import type { SnapshotContent } from '../../core/snapshot/schema.ts';
 import type { Agent } from '../../crds/agent.ts';
 import type { AgentVolume, Declared } from '../resources.ts';
-import { agentUidLabel, changingLabels, newClaim } from './claims.ts';
+import { createClaimMaker, isRefusal, refusedAgainMs } from './claim-maker.ts';
+import { agentUidLabel, changingLabels } from './claims.ts';
 import { gatewayDeployment, mountsOf, volumesFieldManager, withVolumes } from './gateway-template.ts';
 import { createInquiries } from './inquiries.ts';
 import { readMemory, type VolumeMemory } from './memory.ts';
@@ -58,9 +64,8 @@ export interface AgentVolumesOptions {
 
 type Agents = readonly Declared<Agent>[];
 
-/** Nothing tells that a claim begins to wait for a pod, that a rollout stands still, or that a quota has room again. */
+/** Nothing tells that a claim begins to wait for a pod, or that a rollout stands still. */
 const lookAgainMs = 5_000;
-const refusedAgainMs = 60_000;
 /** The watch brings what somebody else wrote; this is for when it brought it before. */
 const conflictRetryMs = 1_000;
 
@@ -69,7 +74,7 @@ export function createAgentVolumes(options: AgentVolumesOptions): AgentVolumes {
   const { standstillMs = 120_000, betweenRolloutsMs = 60_000 } = options;
   const standstill = createStandstill(clock.monotonic);
   const inquiries = createInquiries(client);
-  const refusals = new Map<string, string>();
+  const claims = createClaimMaker(options);
   let agents: Agents = [];
   let wishes: readonly VolumeWish[] = [];
   let states: readonly AgentVolume[] = [];
@@ -86,7 +91,7 @@ export function createAgentVolumes(options: AgentVolumesOptions): AgentVolumes {
     deployment: watch.deployments.get(gatewayDeployment),
     replicaSets: watch.replicaSets.list(),
     pods: watch.pods.list(),
-    refusals,
+    refusals: claims.refusals,
   });
 
   const reconcile = async (): Promise<Outcome> => {
@@ -101,14 +106,14 @@ export function createAgentVolumes(options: AgentVolumesOptions): AgentVolumes {
     const input = { ...now, agents: names, waiting, suspects, now: clock.now(), betweenRolloutsMs };
     options.onOrphans(orphanedClaims(input).length);
     const plan = planVolumes(input);
-    try {
-      await carryOut(plan, now);
-      if (suspects.agents.length > 0) tellUndone(suspects.agents);
-    } catch (error) {
-      if (!isConflict(error)) throw error;
-      return after(conflictRetryMs);
-    }
-    const delays = [plan.waitMs, unclear ? lookAgainMs : undefined, untilStandstill(stoodMs, now), untilRefusedAgain()];
+    const failures = await carryOut(plan, now, suspects.agents);
+    const delays = [
+      plan.waitMs,
+      unclear ? lookAgainMs : undefined,
+      untilStandstill(stoodMs, now),
+      claims.lookAgainMs(wishes),
+      untilTriedAgain(failures),
+    ];
     const known = delays.filter((delay) => delay !== undefined);
     return known.length === 0 ? done : after(Math.min(...known));
   };
@@ -124,42 +129,54 @@ export function createAgentVolumes(options: AgentVolumesOptions): AgentVolumes {
     return Math.max(Math.min(lookAgainMs, standstillMs), standstillMs - stoodMs);
   };
 
-  const untilRefusedAgain = (): number | undefined => {
-    const names = new Set(wishes.map(({ claimName }) => claimName));
-    for (const name of refusals.keys()) if (!names.has(name)) refusals.delete(name);
-    return refusals.size === 0 ? undefined : refusedAgainMs;
-  };
-
   const tellUndone = (suspected: readonly string[]): void => {
     log.error({ agents: suspected }, 'gateways did not start with the volumes of these Agents, so they were taken out');
     options.onUndone();
   };
 
-  const carryOut = async (plan: VolumePlan, { deployment }: VolumeWorld): Promise<void> => {
-    for (const wish of plan.make) await make(wish);
-    for (const { wish, claim } of plan.relabel) await relabel(wish, claim);
-    for (const claim of plan.remove) await remove(claim);
-    if (plan.mount === undefined || deployment === undefined) return;
-    options.demandLeadership();
-    await client.apply(deployments, withVolumes(deployment, plan.mount), { fieldManager: volumesFieldManager });
-    log.info(
-      { volumes: Object.keys(plan.mount.mounts), added: plan.mount.added },
-      'changed the volumes of the gateways',
-    );
+  /** Each step by itself: what the API server has against one claim must not keep the gateways of all from starting. */
+  const carryOut = async (
+    plan: VolumePlan,
+    { deployment }: VolumeWorld,
+    suspected: readonly string[],
+  ): Promise<readonly unknown[]> => {
+    const steps = [
+      () => mount(plan.mount, deployment, suspected),
+      ...plan.make.map((wish) => () => claims.make(wish)),
+      ...plan.relabel.map(
+        ({ wish, claim }) =>
+          () =>
+            relabel(wish, claim),
+      ),
+      ...plan.remove.map((claim) => () => remove(claim)),
+    ];
+    const failures: unknown[] = [];
+    for (const step of steps) await step().catch((error: unknown) => failures.push(error));
+    return failures;
   };
 
-  const make = async (wish: VolumeWish): Promise<void> => {
+  const mount = async (
+    memory: VolumeMemory | undefined,
+    deployment: Deployment | undefined,
+    suspected: readonly string[],
+  ): Promise<void> => {
+    if (memory === undefined || deployment === undefined) return;
     options.demandLeadership();
-    try {
-      await client.create(persistentVolumeClaims, newClaim(wish));
-      refusals.delete(wish.claimName);
-    } catch (error) {
-      if (hasStatus(error, 409)) return;
-      if (!isRefusal(error)) throw error;
-      if (refusals.get(wish.claimName) === error.message) return;
-      refusals.set(wish.claimName, error.message);
-      options.onChange();
+    await client.apply(deployments, withVolumes(deployment, memory), { fieldManager: volumesFieldManager });
+    log.info({ volumes: Object.keys(memory.mounts), added: memory.added }, 'changed the volumes of the gateways');
+    if (suspected.length > 0) tellUndone(suspected);
+  };
+
+  /** Throws what only a new attempt of the whole can cure; what is refused is not asked again and again. */
+  const untilTriedAgain = (failures: readonly unknown[]): number | undefined => {
+    for (const failure of failures) {
+      if (isConflict(failure)) continue;
+      if (!isRefusal(failure)) throw failure;
+      log.error({ err: failure }, 'the API server refuses a change for the volumes of Agents');
+      options.onError();
     }
+    if (failures.length === 0) return undefined;
+    return failures.some(isConflict) ? conflictRetryMs : refusedAgainMs;
   };
 
   const relabel = async (wish: VolumeWish, { metadata }: PersistentVolumeClaim): Promise<void> => {
@@ -212,9 +229,4 @@ const key = 'volumes';
 
 function memoryOf({ deployment }: VolumeWorld): VolumeMemory | undefined {
   return deployment && readMemory(deployment);
-}
-
-/** What the API server has against a claim: a quota, a limit range, an unknown unit. */
-function isRefusal(error: unknown): error is KubeError {
-  return hasStatus(error, 403) || hasStatus(error, 422);
 }

@@ -8,6 +8,7 @@ import { kubectl } from '../harness/kubectl.ts';
 import { createNamespace } from '../harness/namespace.ts';
 
 const trial: readonly string[] = [];
+const variable = 'gateway.extraEnv[0]';
 const mount = 'gateway.extraVolumeMounts[0]';
 const scale = 'gateway.autoscaling';
 const memory = `${scale}.enabled=true,${scale}.targetMemoryUtilizationPercentage=50`;
@@ -117,6 +118,24 @@ it.each([
     `${scale}.enabled=true,${scale}.targetCPUUtilizationPercentage=0`,
     'measures nothing',
   ],
+  [
+    'an autoscaler of pods of which there is to be one',
+    `${scale}.enabled=true,gateway.strategy=Recreate`,
+    'use RollingUpdate, or disable autoscaling',
+  ],
+  [
+    'a variable that tracing sets',
+    `tracing.endpoint=http://collector:4318,${variable}.name=OTEL_TRACES_SAMPLER,${variable}.value=always_on`,
+    'use the values of tracing',
+  ],
+  [
+    'a variable twice',
+    `${variable}.name=A,${variable}.value=x,gateway.extraEnv[1].name=A,gateway.extraEnv[1].value=y`,
+    'gateway.extraEnv has A twice',
+  ],
+  ['a volume of the chart', 'gateway.extraVolumes[0].name=homes', 'use another one'],
+  ['a name of the volumes of Agents', 'gateway.extraVolumes[0].name=agent-coder', 'use another one'],
+  ['the annotation that restarts pods', 'gateway.podAnnotations.checksum/config=x', 'by which the chart restarts pods'],
   ['an autoscaler whose most is less than its least', `${scale}.enabled=true,${scale}.minReplicas=20`, 'greater than'],
   ['a share of memory that nobody requests', `${memory},gateway.resources=null`, 'set gateway.resources.requests.'],
   ['two monitors', 'metrics.serviceMonitor.enabled=true,metrics.podMonitor.enabled=true', 'enable one of them'],

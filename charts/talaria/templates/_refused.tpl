@@ -4,6 +4,9 @@ Fails on values that exclude each other, with the cure. The schema cannot say it
 {{- define "talaria.refused" -}}
 {{- $autoscaling := .Values.gateway.autoscaling }}
 {{- if $autoscaling.enabled }}
+{{- if eq .Values.gateway.strategy "Recreate" }}
+{{- fail "gateway.strategy is Recreate, which is for one pod with volumes of Agents, and gateway.autoscaling would make more: use RollingUpdate, or disable autoscaling" }}
+{{- end }}
 {{- if gt ($autoscaling.minReplicas | int) ($autoscaling.maxReplicas | int) }}
 {{- fail "gateway.autoscaling: minReplicas is greater than maxReplicas" }}
 {{- end }}
@@ -27,6 +30,27 @@ Fails on values that exclude each other, with the cure. The schema cannot say it
 {{- end }}
 {{- if and .Values.networkPolicy.gatewayTo (not .Values.networkPolicy.enabled) }}
 {{- fail "networkPolicy.gatewayTo is set and networkPolicy is not enabled: nothing would be refused" }}
+{{- end }}
+{{- $tracing := list "OTEL_EXPORTER_OTLP_ENDPOINT" "OTEL_EXPORTER_OTLP_HEADERS" "OTEL_TRACES_SAMPLER" "OTEL_TRACES_SAMPLER_ARG" }}
+{{- range $component := list "operator" "gateway" }}
+{{- $names := list }}
+{{- range (get $.Values $component).extraEnv }}
+{{- if has .name $names }}
+{{- fail (printf "%s.extraEnv has %s twice: leave one of them" $component .name) }}
+{{- end }}
+{{- if and $.Values.tracing.endpoint (eq $component "gateway") (has .name $tracing) }}
+{{- fail (printf "gateway.extraEnv has %s, which tracing sets while tracing.endpoint is set: use the values of tracing, or leave its endpoint empty" .name) }}
+{{- end }}
+{{- $names = append $names .name }}
+{{- end }}
+{{- if hasKey ((get $.Values $component).podAnnotations | default dict) "checksum/config" }}
+{{- fail (printf "%s.podAnnotations has checksum/config, by which the chart restarts pods: use another name" $component) }}
+{{- end }}
+{{- end }}
+{{- range .Values.gateway.extraVolumes }}
+{{- if or (has .name (list "config" "state" "homes" "tmp" "credentials")) (hasPrefix "agent-" .name) }}
+{{- fail (printf "gateway.extraVolumes has the name %s, which is one of the chart or of the volumes of Agents (agent-): use another one" .name) }}
+{{- end }}
 {{- end }}
 {{- range $mount := .Values.gateway.extraVolumeMounts }}
 {{- $names := list }}

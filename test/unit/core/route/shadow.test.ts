@@ -107,6 +107,22 @@ describe('a rule is not reported', () => {
   });
 });
 
+test('rules that all compare something else are not compared without end: what comes after them is left unsaid', () => {
+  const match = (...ids: number[]) => ({ headers: [{ name: `x-${ids.join('-')}`, value: '1' }] });
+  const odd = (id: number) =>
+    route(
+      `odd-${id}`,
+      Array.from({ length: 64 }, (_, at) => {
+        const matches = Array.from({ length: 16 }, (_more, number) => match(id, at, number));
+        return { ...rule(`r${at}`, {}, 'a'), matches };
+      }),
+    );
+  const general = rule('general', { platform: 'slack' }, 'a');
+  const plain = route('plain', [general, rule('special', { platform: 'slack', chatId: 'C1' }, 'b')]);
+  expect(shadowed(odd(1), plain)).toEqual(['plain/special by plain/general']);
+  expect(shadowed(...[1, 2, 3, 4, 5].map(odd), plain)).toEqual([]);
+});
+
 describe('on random Routes', () => {
   test('a rule that is reported never wins, whatever the message', () => {
     fc.assert(

@@ -88,7 +88,8 @@ describe('the pod template', () => {
     const at = (changedAt: number) =>
       planVolumes(input({ ...world, deployment: gateways({ mounts: onlyCoder, memory: { changedAt } }) })).waitMs;
     expect(at(now - 20_000)).toBe(40_000);
-    expect(at(now + 9_000_000)).toBe(60_000);
+    expect(at(now + 2_000)).toBe(60_000);
+    expect(at(now + 9_000_000)).toBeUndefined();
     expect(at(now - 60_000)).toBeUndefined();
   });
 
@@ -121,6 +122,23 @@ describe('a rollout that stands still', () => {
     expect(mount?.setAside).toMatchObject({ coder: { alone: true }, writer: { alone: true } });
   });
 
+  it('makes the next one that adds a volume wait longer each time, until one of them is finished', () => {
+    expect(planVolumes(stuck('coder')).mount).toMatchObject({ undone: 1 });
+    const wait = (memory: { undone: number; added?: string[] }, wishes = [coder, writer]) =>
+      planVolumes(
+        input({ wishes, claims, deployment: gateways({ mounts: onlyCoder, memory: { ...recently, ...memory } }) }),
+      ).waitMs;
+    expect(wait({ undone: 1 })).toBe(100_000);
+    expect(wait({ undone: 90 })).toBe(940_000);
+    expect(wait({ undone: 90, added: ['coder'] })).toBe(40_000);
+    expect(wait({ undone: 90 }, [])).toBe(40_000);
+    const leaves = gateways({ mounts: onlyCoder, memory: { changedAt: now - 60_000, undone: 1 } });
+    expect(planVolumes(input({ wishes: [writer], claims, deployment: leaves })).mount).toMatchObject({
+      mounts: {},
+      undone: 1,
+    });
+  });
+
   it('goes on when no volume is at fault', () => {
     expect(planVolumes(stuck()).mount).toBeUndefined();
   });
@@ -139,6 +157,16 @@ describe('what was taken out', () => {
     const { mount } = planVolumes(input(world));
     expect(mount?.mounts).toEqual({ third: 'talaria-profile-third' });
     expect(mount?.setAside).toEqual(aside(false));
+  });
+
+  it('is not forgotten while its Agent does not ask for it and others change', () => {
+    const deployment = gateways({ memory: { setAside: aside(false) } });
+    const { mount } = planVolumes(
+      input({ wishes: [wish('third')], claims: [...claims, claimOf(wish('third'))], deployment }),
+    );
+    expect(mount?.setAside).toEqual(aside(false));
+    const gone = planVolumes(input({ wishes: [wish('third')], claims: [claimOf(wish('third'))], deployment }));
+    expect(gone.mount?.setAside).toEqual({});
   });
 
   it('comes back by itself when several were taken out together: one in each rollout', () => {

@@ -46,6 +46,18 @@ describe('a rollout that stands still is blamed on', () => {
       true,
     ],
     [
+      'the volume that is not mounted, and not those that are only listed beside it',
+      {
+        events: [
+          warning(
+            'Unable to attach or mount volumes: unmounted volumes=[agent-ab], unattached volumes=[homes agent-a agent-ab]: timed out',
+          ),
+        ],
+      },
+      ['ab'],
+      true,
+    ],
+    [
       'the claim that a node misses',
       { pods: [unscheduled('persistentvolumeclaim "talaria-profile-a" not found.')] },
       ['a'],
