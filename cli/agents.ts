@@ -8,8 +8,8 @@ import {
   viewOfServed,
   viewOfStored,
 } from './agents/agent-view.ts';
+import { agentDataCommands } from './agents/data.ts';
 import { removeCommand } from './agents/remove.ts';
-import { agentDataCommands } from './agents-data.ts';
 import { listStored, readStored, storedAgents } from './remote/cluster-objects.ts';
 import { commandGroup, type RemoteOptions, remoteCommand, withPlace } from './remote/command.ts';
 import { firstOf, type ListOptions, listCommand, printListing } from './remote/listing.ts';

@@ -1,12 +1,12 @@
-import { once } from 'node:events';
 import { type Command, Option } from 'commander';
 import { type AdminSessionObject, sessionPlatforms } from '../gateway/ingress/admin/session-object.ts';
 import { textOfItem } from './item-text.ts';
 import type { SessionItem } from './remote/admin-client.ts';
-import { commandGroup, type RemoteOptions, remoteCommand, withGateway } from './remote/command.ts';
+import { commandGroup, gatewayCommand, type RemoteOptions, remoteCommand, withGateway } from './remote/command.ts';
 import { confirm } from './remote/confirm.ts';
+import type { GatewayOptions } from './remote/gateway-place.ts';
 import { gatewayList, limitOption } from './remote/listing.ts';
-import { age, type Column, formatData, formatOne, instant, textSection } from './remote/output.ts';
+import { age, type Column, formatData, formatOne, instant, printChunks, textSection } from './remote/output.ts';
 
 /** `talaria sessions`: what users and agents said to each other. */
 export function sessionsCommand(): Command {
@@ -57,27 +57,25 @@ function show(): Command {
 }
 
 function exportOne(): Command {
-  return remoteCommand('export', 'print a session and all that was said in it as JSON lines', [
+  return gatewayCommand('export', 'print a session and all that was said in it as JSON lines', [
     `talaria sessions export ${exampleId} > session.jsonl`,
   ])
     .argument('<id>', 'id of the session, ses_...')
-    .action((id: string, options: RemoteOptions) =>
+    .action((id: string, options: GatewayOptions) =>
       withGateway('sessions export', options, async ({ sessions }) => {
-        for await (const chunk of sessions.export(id)) {
-          if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
-        }
+        await printChunks(sessions.export(id));
       }),
     );
 }
 
 function deleteOne(): Command {
-  return remoteCommand('delete', 'delete a session with all that was said in it', [
+  return gatewayCommand('delete', 'delete a session with all that was said in it', [
     `talaria sessions delete ${exampleId}`,
     `talaria sessions delete ${exampleId} --yes`,
   ])
     .argument('<id>', 'id of the session, ses_...')
     .option('--yes', 'do not ask')
-    .action((id: string, options: RemoteOptions & { readonly yes?: boolean }) =>
+    .action((id: string, options: GatewayOptions & { readonly yes?: boolean }) =>
       withGateway('sessions delete', options, async ({ sessions }) => {
         const { agent, items } = await sessions.read(id);
         await confirm(`Delete ${id} of the Agent ${agent} with ${items} items for good?`, options.yes === true);

@@ -66,7 +66,8 @@ function objectTables(kind: Kind, path: string, node: SchemaNode): string[] {
 function fieldRows(kind: Kind, path: string, prefix: string, node: SchemaNode): string[] {
   return Object.entries(node.properties ?? {}).flatMap(([name, member]) => {
     const shown = node.required?.includes(name) ? `${prefix}**${name}**` : `${prefix}${name}`;
-    const note = inertNote(kind, `${path}.${name}`);
+    const at = `${path}.${name}`;
+    const note = inertNote(kind, at) || inertNote(kind, `${at}[]`);
     const meaning = `${member.description ?? ''}${note === '' ? '' : ` *${note}*`}`;
     const own = row([shown, typeOf(member), facts(member).join(' '), meaning]);
     return isSmall(member) ? [own, ...fieldRows(kind, `${path}.${name}`, `${prefix}${name}.`, member)] : [own];

@@ -1,5 +1,6 @@
 import type { Change } from '../core/kube/object-store.ts';
 import { createReflector, type Reflector } from '../core/kube/reflector.ts';
+import { createReflectorGroup, type ReflectorGroup } from '../core/kube/reflector-group.ts';
 import {
   agents,
   type ConfigMap,
@@ -19,12 +20,7 @@ import { credentialsLabel, gatewayKeyLabel, sourceLabel } from './declare.ts';
 import { keptObject } from './kept-object.ts';
 
 /** Copies of everything in the namespace that the operator acts on. */
-export interface Watch {
-  readonly start: () => void;
-  readonly stop: () => Promise<void>;
-  /** True once every copy is complete. */
-  readonly synced: () => boolean;
-  readonly whenSynced: (signal: AbortSignal) => Promise<void>;
+export interface Watch extends ReflectorGroup {
   /** Agents, Routes and CronJobs. */
   readonly declared: Readonly<Record<Kind, Reflector<KubeObject>>>;
   readonly secrets: Reflector<Secret>;
@@ -75,16 +71,7 @@ export function createWatch(options: WatchOptions): Watch {
   return {
     declared,
     ...copies,
-    start: () => {
-      for (const reflector of all) reflector.start();
-    },
-    stop: async () => {
-      await Promise.all(all.map((reflector) => reflector.stop()));
-    },
-    synced: () => all.every((reflector) => reflector.synced()),
-    whenSynced: async (signal) => {
-      await Promise.all(all.map((reflector) => reflector.whenSynced(signal)));
-    },
+    ...createReflectorGroup(all),
   };
 }
 

@@ -12,6 +12,7 @@ import { kubectl } from '../test/harness/kubectl.ts';
 import { runProgram } from '../test/harness/run-program.ts';
 import { waitFor } from '../test/harness/wait-for.ts';
 import { createChecks } from './verify/checks.ts';
+import { agent, folderOwner, hostVolume, prober, storageClass } from './verify/volume-objects.ts';
 
 const [image = '', tag = ''] = (process.argv[2] ?? '').split(':');
 const kubeconfig = process.env.KUBECONFIG ?? '';
@@ -26,21 +27,6 @@ const immediateClass = 'talaria-immediate';
 const hostFolder = '/var/lib/talaria-verify-volumes';
 const chart = path.join(import.meta.dirname, '..', 'charts', 'talaria');
 const slow = { timeoutMs: 300_000, intervalMs: 250 };
-
-/** Asks `greeter` ten times a second, each time on a new connection, and prints the time and what was answered. */
-const proberCode = `
-const http = require('http');
-const body = JSON.stringify({ model: 'talaria', messages: [{ role: 'user', content: 'hello' }] });
-const headers = { authorization: 'Bearer ' + process.env.KEY, 'content-type': 'application/json' };
-setInterval(() => {
-  const say = (outcome) => console.log(Date.now() + ' ' + outcome);
-  const options = { host: 'talaria-gateway', path: '/v1/chat/completions', method: 'POST', headers, timeout: 20000, agent: false };
-  const request = http.request(options, (answer) => { answer.resume(); answer.on('end', () => say(answer.statusCode)); });
-  request.on('timeout', () => request.destroy(new Error('timeout')));
-  request.on('error', (error) => say(error.code || error.message));
-  request.end(body);
-}, 100);
-`;
 
 const scenarios: readonly (readonly [string, () => Promise<string>])[] = [
   ['a volume for all pods: from kubectl apply to Ready', mountShared],
@@ -66,13 +52,13 @@ async function prepare(): Promise<void> {
   await applyCrds(kubeconfig);
   await talk(['create', 'namespace', namespace]);
   await apply(storageClass(waitingClass, 'WaitForFirstConsumer'), storageClass(immediateClass, 'Immediate'));
-  await apply(hostVolume());
+  await apply(hostVolume(namespace, waitingClass, hostFolder));
   const values = 'gateway.replicas=2,profiles.agentVolumes.enabled=true,gateway.preStopSeconds=2';
   await helm('install', '--set', values);
-  await apply(agent('greeter'), folderOwner());
+  await apply(agent('greeter'), folderOwner(`${image}:${tag}`, hostFolder));
   await ready('greeter');
   await talk(['wait', '--for=jsonpath={.status.phase}=Succeeded', '--timeout=60s', 'pod/folder-owner']);
-  await apply(prober());
+  await apply(prober(`${image}:${tag}`));
   await talk(['wait', '--for=condition=Ready', '--timeout=60s', 'pod/prober']);
 }
 
@@ -251,52 +237,6 @@ function demand(holds: boolean, message: string): void {
 
 function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
-}
-
-function agent(name: string, volume?: object): object {
-  const instructions = { inline: 'You are an archivist.' };
-  const spec = { instructions, default: name === 'greeter', ...(volume && { profile: { volume } }) };
-  return { apiVersion: 'talaria.dev/v1alpha1', kind: 'Agent', metadata: { name }, spec };
-}
-
-function storageClass(name: string, volumeBindingMode: string): object {
-  const provisioner = 'kubernetes.io/no-provisioner';
-  return { apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', metadata: { name }, provisioner, volumeBindingMode };
-}
-
-function hostVolume(): object {
-  return {
-    apiVersion: 'v1',
-    kind: 'PersistentVolume',
-    metadata: { name: namespace },
-    spec: {
-      capacity: { storage: '1Gi' },
-      accessModes: ['ReadWriteMany'],
-      storageClassName: waitingClass,
-      persistentVolumeReclaimPolicy: 'Retain',
-      hostPath: { path: hostFolder, type: 'DirectoryOrCreate' },
-    },
-  };
-}
-
-/** Gives the folder on the node to the user of the gateways, which fsGroup does not do for a hostPath. */
-function folderOwner(): object {
-  const command = ['/nodejs/bin/node', '-e', `require('fs').chownSync('/data', 65532, 65532)`];
-  const container = { name: 'node', image: `${image}:${tag}`, command, securityContext: { runAsUser: 0 } };
-  const volume = { name: 'data', hostPath: { path: hostFolder, type: 'DirectoryOrCreate' } };
-  const spec = {
-    restartPolicy: 'Never',
-    containers: [{ ...container, volumeMounts: [{ name: 'data', mountPath: '/data' }] }],
-    volumes: [volume],
-  };
-  return { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'folder-owner' }, spec };
-}
-
-function prober(): object {
-  const secretKeyRef = { name: 'talaria-trial-key', key: 'key' };
-  const env = [{ name: 'KEY', valueFrom: { secretKeyRef } }];
-  const container = { name: 'node', image: `${image}:${tag}`, command: ['/nodejs/bin/node', '-e', proberCode], env };
-  return { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'prober' }, spec: { containers: [container] } };
 }
 
 async function cleanUp(): Promise<void> {

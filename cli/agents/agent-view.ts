@@ -1,13 +1,7 @@
 import { agentSchema } from '../../crds/agent.ts';
 import type { AgentDetail, AgentObject } from '../../gateway/ingress/admin/agent-object.ts';
-import {
-  type Complaint,
-  complaintsOf,
-  cureOf,
-  readyCell,
-  type StoredAgent,
-  specOf,
-} from '../remote/cluster-objects.ts';
+import { type Complaint, complaintsOf, complaintText } from '../complaints.ts';
+import { readyCell, type StoredAgent, specOf } from '../remote/cluster-objects.ts';
 import { age, type Column, printable } from '../remote/output.ts';
 
 /** What tables say of an Agent, wherever it was read. */
@@ -137,9 +131,7 @@ function accountsInShort({ accounts }: AgentView): string {
 
 /** What is wrong with an Agent and its accounts, each with the cure; '' when nothing is. */
 export function troublesOf({ accounts, complaints }: AgentView): string {
-  const lines = complaints.map(({ condition, reason, message }) => {
-    return [`${condition}: ${reason}`, message, cureOf(reason)].filter((part) => part !== '').join('; ');
-  });
+  const lines = complaints.map((complaint) => complaintText(`${complaint.condition}: ${complaint.reason}`, complaint));
   const broken = accounts.filter(({ ready }) => ready === false);
   const all = [...lines, ...broken.map(({ name, message }) => `account ${name}: ${message}`)];
   return all.length === 0 ? '' : `\nWhat is wrong:\n${all.map((line) => `  ${printable(line, 'line')}\n`).join('')}`;

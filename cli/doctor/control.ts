@@ -1,7 +1,7 @@
 import type { ConfigMap, Lease } from '../../core/kube/resources.ts';
 import { acknowledgementLeasePrefix, sequenceAnnotation } from '../../core/snapshot/acknowledgement.ts';
-import { decodeIndex } from '../../core/snapshot/decode.ts';
 import { indexKey } from '../../core/snapshot/names.ts';
+import { publishedSequence } from '../remote/published-sequence.ts';
 import { type Finding, findings, roughly } from './finding.ts';
 import { type Reading, unread } from './reading.ts';
 
@@ -102,21 +102,13 @@ function judgePublished(
   const text = index.value?.data?.[indexKey];
   if (text === undefined)
     return [fail('The operator has published nothing.', 'The findings about the operator say why.')];
-  const sequence = sequenceIn(text);
+  const sequence = publishedSequence(text);
   if (sequence === undefined) {
     return [
       fail('The published index cannot be read by this release.', 'Run the talaria of the release that is installed.'),
     ];
   }
   return [judgeServing(live, known), ...behind(live, sequence, serverTime)];
-}
-
-function sequenceIn(index: string): number | undefined {
-  try {
-    return decodeIndex(index).sequence;
-  } catch {
-    return undefined;
-  }
 }
 
 function judgeServing(live: readonly Lease[], known: number): Finding {

@@ -26,6 +26,7 @@ export interface Cluster {
 /** A gateway renews its lease at least this often, and an operator more often. */
 export const leaseRenewalMs = 13_000;
 
+/** Whether the API server answers, what time it has, and whether the namespace is there. */
 export async function gatherReach({ client, plain }: Cluster): Promise<ReachFacts> {
   const askedAt = Date.now();
   const version = await reading(plain('/version'));
@@ -46,6 +47,7 @@ interface Definition {
   readonly status?: { readonly conditions?: readonly KubeCondition[] };
 }
 
+/** What the cluster serves of the CRDs. */
 export async function gatherDefinitions({ client }: Cluster): Promise<DefinitionFacts> {
   const faults = Promise.all(
     Object.values(kinds).map(({ plural }) => faultsOfDefinition(client, `${plural}.talaria.dev`)),
@@ -73,6 +75,7 @@ async function faultsOfDefinition(client: Cluster['client'], name: string): Prom
 /** Pods whose logs are read: those of the gateways say more, and few say the same as all. */
 const podsWithLogs = 4;
 
+/** Deployments and pods of Talaria, and what containers logged before they were restarted. */
 export async function gatherWorkloads({ client, plain }: Cluster): Promise<WorkloadFacts> {
   const { namespace } = client;
   const [operator, gateway, found] = await Promise.all([
@@ -122,6 +125,7 @@ function isOurs({ metadata }: { readonly metadata: { readonly name: string } }):
   return metadata.name === operatorLeaseName || metadata.name.startsWith(acknowledgementLeasePrefix);
 }
 
+/** Every Agent, Route and CronJob of the namespace. */
 export async function gatherObjects({ client }: Cluster): Promise<ObjectFacts> {
   return await Promise.all(
     [agents, routes, cronJobs].map(async (resource: KubeResource) => {

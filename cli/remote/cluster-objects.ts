@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import { type ConditionReason, type ConditionType, conditionTable } from '../../core/conditions.ts';
 import { agents, cronJobs, routes } from '../../core/kube/resources.ts';
 import type { KubeClient, KubeObject, KubeResource } from '../../core/kube/types.ts';
 import type { Agent } from '../../crds/agent.ts';
@@ -55,65 +54,8 @@ export function specOf<S extends z.ZodType>(
   return shape.spec.safeParse(spec).data;
 }
 
-/** A condition that a person should read. */
-export interface Complaint {
-  readonly condition: string;
-  readonly reason: string;
-  readonly message: string;
-}
-
-type Conditioned = Pick<StoredAgent | StoredRoute | StoredCronJob, 'status'>;
-
 /** What stands in the column READY: the state of the condition of that name, or `Suspended`. */
-export function readyCell({ status }: Conditioned): string {
+export function readyCell({ status }: Pick<StoredAgent | StoredRoute | StoredCronJob, 'status'>): string {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
   return ready?.reason === 'Suspended' ? 'Suspended' : (ready?.status ?? 'Unknown');
 }
-
-/**
- * The conditions of an object that complain: those that are False, and those that are there only when something is amiss.
- * The ones that sum up others are left out.
- */
-export function complaintsOf({ status }: Conditioned): readonly Complaint[] {
-  const conditions = status?.conditions ?? [];
-  return conditions
-    .filter(({ type, status }) => !summaries.has(type) && status === (onlyWhenAmiss(type) ? 'True' : 'False'))
-    .map(({ type, reason, message = '' }) => ({ condition: type, reason, message }));
-}
-
-const summaries: ReadonlySet<string> = new Set<ConditionType>(['Ready', 'Stalled', 'Reconciling', 'Scheduled']);
-
-function onlyWhenAmiss(type: string): boolean {
-  return Object.hasOwn(conditionTable, type) && conditionTable[type as ConditionType].status === 'True only';
-}
-
-/** What to do about a condition's reason; '' where its message says enough. */
-export function cureOf(reason: string): string {
-  return cures[reason as ConditionReason] ?? '';
-}
-
-const cures: Partial<Readonly<Record<ConditionReason, string>>> = {
-  InvalidSpec: 'apply the CustomResourceDefinitions of this version, then the object again',
-  SnapshotFull: 'remove objects that nobody needs, or shorten texts',
-  TextsTooLarge: 'shorten instructions, skills and files to 256 KiB together',
-  AgentNotFound: 'add the Agent, or name another',
-  SecretNotFound: 'make the Secret in the same namespace, labelled talaria.dev/credentials=true',
-  SecretKeyNotFound: 'add the key to the Secret, or name the key that it has',
-  SecretNotLabeled: 'kubectl label secret NAME talaria.dev/credentials=true',
-  SecretNotAllowed: 'have the owner of the Secret add the Agent or the host to its annotations',
-  ConfigMapNotFound: 'make the ConfigMap in the same namespace, labelled talaria.dev/source=true',
-  ConfigMapKeyNotFound: 'add the key to the ConfigMap, or name the key that it has',
-  ConfigMapNotLabeled: 'kubectl label configmap NAME talaria.dev/source=true',
-  AccountNotFound: 'add the account to its Agent, or name another',
-  AccountNotShared: 'set shared: true on the account, or use an account of the Agent itself',
-  ChatNotRouted: 'add a rule that gives the chat to the Agent of the CronJob',
-  CronJobNotFound: 'name a CronJob of the same Agent',
-  NoGateway: 'see why no gateway runs: kubectl get pods -l app.kubernetes.io/component=gateway',
-  Pending: 'wait; when it lasts, see the logs of the gateways',
-  VolumePending: 'see the claim: kubectl describe pvc',
-  RuleUnreachable: 'remove the rule, or give its Route a higher priority',
-  AnotherDefault: 'set default: false on all Agents but one',
-  AccountFailed: 'mend the Secret of the account',
-  RunFailed: 'see the newest runs: talaria runs list --job NAME',
-  SlotsMissed: 'see which: talaria jobs show NAME',
-};

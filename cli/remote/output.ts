@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import pc from 'picocolors';
 import { stringify } from 'yaml';
 import { formatTable, type Paint } from '../table.ts';
@@ -51,6 +52,13 @@ export function textSection(title: string, text: string): string {
 /** Anything as JSON or YAML. */
 export function formatData(value: unknown, format: 'json' | 'yaml'): string {
   return format === 'json' ? `${JSON.stringify(value, null, 2)}\n` : stringify(value);
+}
+
+/** Prints what comes piece by piece, no faster than it is read. */
+export async function printChunks(chunks: AsyncIterable<string | Uint8Array>): Promise<void> {
+  for await (const chunk of chunks) {
+    if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
+  }
 }
 
 /** How long ago an instant of Unix seconds was, as kubectl says it, such as `5m` or `3d`; '' for none. */

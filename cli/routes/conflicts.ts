@@ -4,13 +4,8 @@ import { findShadowed } from '../../core/route/shadow.ts';
 import type { SnapshotContent } from '../../core/snapshot/schema.ts';
 import { type EntryLookups, jobProblems, routeProblems } from '../../operator/translate/cross-references.ts';
 import { unreachableText } from '../../operator/translate/report.ts';
-import {
-  complaintsOf,
-  cureOf,
-  type StoredAgent,
-  type StoredCronJob,
-  type StoredRoute,
-} from '../remote/cluster-objects.ts';
+import { complaintsOf, complaintText } from '../complaints.ts';
+import type { StoredAgent, StoredCronJob, StoredRoute } from '../remote/cluster-objects.ts';
 import type { Column } from '../remote/output.ts';
 
 /** Something about routing that cannot be as somebody wrote it. */
@@ -97,8 +92,5 @@ function lookupsIn({ agents, gatewayKeys, jobs, routes }: SnapshotContent): Entr
 export const conflictColumns: readonly Column<Conflict>[] = [
   { title: 'OBJECT', cell: ({ object }) => object },
   { title: 'REASON', cell: ({ reason }) => reason },
-  {
-    title: 'MESSAGE',
-    cell: ({ reason, message }) => [message, cureOf(reason)].filter((part) => part !== '').join('; '),
-  },
+  { title: 'MESSAGE', cell: (conflict) => complaintText('', conflict) },
 ];

@@ -5,11 +5,9 @@ import {
   acknowledgementLeasePrefix,
   sequenceAnnotation,
 } from '../../core/snapshot/acknowledgement.ts';
-import { decodeIndex } from '../../core/snapshot/decode.ts';
 import { indexKey, snapshotIndexName } from '../../core/snapshot/names.ts';
+import { complaintsOf, complaintText } from '../complaints.ts';
 import {
-  complaintsOf,
-  cureOf,
   listStored,
   readyCell,
   type StoredAgent,
@@ -19,6 +17,7 @@ import {
   storedCronJobs,
   storedRoutes,
 } from '../remote/cluster-objects.ts';
+import { publishedSequence } from '../remote/published-sequence.ts';
 import { counted, type Part } from './part.ts';
 
 /** What the objects of a cluster say. `nowMs`: the time by which Leases are judged. */
@@ -46,7 +45,11 @@ function gatewaysPart(index: string | undefined, all: readonly Lease[], nowMs: n
     const troubles = ['no configuration was published; see whether the operator runs: kubectl get pods'];
     return { name, summary: 'nothing is published', troubles };
   }
-  const { sequence } = decodeIndex(index);
+  const sequence = publishedSequence(index);
+  if (sequence === undefined) {
+    const cure = 'run the talaria of the release that is installed';
+    return { name, summary: 'unknown', troubles: [`the published index cannot be read by this release; ${cure}`] };
+  }
   const live = all
     .filter(({ metadata }) => metadata.name.startsWith(acknowledgementLeasePrefix))
     .filter((lease) => isLive(lease, nowMs));
@@ -87,9 +90,7 @@ function troublesOf(object: StoredAgent | StoredRoute | StoredCronJob): readonly
   const { name } = object.metadata;
   if (complaints.length === 0)
     return readyCell(object) === 'Unknown' ? [`${name}: the operator has not seen it yet`] : [];
-  return complaints.map(({ reason, message }) =>
-    [`${name}: ${reason}`, message, cureOf(reason)].filter((part) => part !== '').join('; '),
-  );
+  return complaints.map((complaint) => complaintText(`${name}: ${complaint.reason}`, complaint));
 }
 
 function accountsPart(agents: readonly StoredAgent[]): Part {

@@ -1,5 +1,5 @@
+import { complaintText } from '../complaints.ts';
 import type { AdminClient } from '../remote/admin-client.ts';
-import { cureOf } from '../remote/cluster-objects.ts';
 import { counted, type Part } from './part.ts';
 
 /** What a gateway says of itself and of all that it serves. */
@@ -23,7 +23,7 @@ async function agentParts({ agents }: AdminClient): Promise<readonly Part[]> {
       name: 'Agents',
       summary: counted(entries.length, 'served', refused.length, 'not ready'),
       troubles: refused.map(({ name, refused_reason: reason }) =>
-        joined([`${name} is not ready: ${reason}`, cureOf(reason ?? '')]),
+        complaintText(`${name} is not ready: ${reason}`, { reason: reason ?? '', message: '' }),
       ),
     },
     {
@@ -64,8 +64,4 @@ export async function deliveriesPart({ deliveries }: AdminClient): Promise<Part>
     summary: `${count(dead)} dead, ${count(ambiguous)} ambiguous`,
     troubles: [...trouble(dead, 'dead'), ...trouble(ambiguous, 'ambiguous')],
   };
-}
-
-function joined(parts: readonly string[]): string {
-  return parts.filter((part) => part !== '').join('; ');
 }

@@ -49,6 +49,7 @@ export function agentOf({ metadata }: PersistentVolumeClaim): string | undefined
   return metadata.labels?.[agentLabel];
 }
 
+/** Whether it has its volume. */
 export function isBound({ status }: PersistentVolumeClaim): boolean {
   return status?.phase === 'Bound';
 }

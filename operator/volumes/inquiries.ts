@@ -19,6 +19,7 @@ export interface Inquiries {
   readonly suspects: (world: VolumeWorld, added: readonly string[]) => Promise<Suspects>;
 }
 
+/** Makes Inquiries. Both reject when the API server does not answer. */
 export function createInquiries(client: Pick<KubeClient, 'list'>): Inquiries {
   return {
     waiting: async ({ wishes, claims }) => {

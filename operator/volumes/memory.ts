@@ -8,6 +8,7 @@ import type { DeepReadonly } from '../../core/snapshot/schema.ts';
  */
 export type VolumeMemory = DeepReadonly<z.infer<typeof memorySchema>>;
 
+/** On the Deployment of the gateways. */
 export const memoryAnnotation = 'talaria.dev/agent-volumes';
 
 const memorySchema = z.object({

@@ -7,6 +7,7 @@ export interface Standstill {
   readonly of: (deployment: Deployment | undefined) => number | undefined;
 }
 
+/** `monotonic`: milliseconds of a clock that only goes forward. */
 export function createStandstill(monotonic: () => number): Standstill {
   let seen = '';
   let since = 0;

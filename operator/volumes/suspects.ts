@@ -9,6 +9,7 @@ export interface Suspects {
   readonly certain: boolean;
 }
 
+/** Nobody keeps gateways from starting. */
 export const nobody: Suspects = { agents: [], certain: true };
 
 export interface Evidence {

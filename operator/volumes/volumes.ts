@@ -69,6 +69,7 @@ const lookAgainMs = 5_000;
 /** The watch brings what somebody else wrote; this is for when it brought it before. */
 const conflictRetryMs = 1_000;
 
+/** Makes AgentVolumes that write. It reads before it leads, and writes only then. */
 export function createAgentVolumes(options: AgentVolumesOptions): AgentVolumes {
   const { client, log, clock } = options;
   const { standstillMs = 120_000, betweenRolloutsMs = 60_000 } = options;

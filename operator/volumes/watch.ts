@@ -1,4 +1,5 @@
 import { createReflector, type Reflector } from '../../core/kube/reflector.ts';
+import { createReflectorGroup, type ReflectorGroup } from '../../core/kube/reflector-group.ts';
 import {
   type Deployment,
   deployments,
@@ -18,11 +19,7 @@ import { gatewayDeployment } from './gateway-template.ts';
 const gatewaySelector = 'app.kubernetes.io/name=talaria,app.kubernetes.io/component=gateway';
 
 /** Copies of what the volumes of agents depend on. */
-export interface VolumeWatch {
-  readonly start: () => void;
-  readonly stop: () => Promise<void>;
-  readonly synced: () => boolean;
-  readonly whenSynced: (signal: AbortSignal) => Promise<void>;
+export interface VolumeWatch extends ReflectorGroup {
   readonly claims: Reflector<PersistentVolumeClaim>;
   readonly deployments: Reflector<Deployment>;
   readonly replicaSets: Reflector<ReplicaSet>;
@@ -38,11 +35,12 @@ export interface VolumeWatchOptions {
   readonly clock: Clock;
 }
 
+/** Makes a VolumeWatch of one namespace; of Deployments it has that of the gateways alone. */
 export function createVolumeWatch(options: VolumeWatchOptions): VolumeWatch {
   const reflect = <T extends KubeObject>(
     resource: KubeResource<T>,
-    selection: Selection,
-    trim: (object: T) => T,
+    selection: Selection = {},
+    trim?: (object: T) => T,
   ): Reflector<T> =>
     createReflector({
       ...selection,
@@ -56,24 +54,14 @@ export function createVolumeWatch(options: VolumeWatchOptions): VolumeWatch {
       clock: options.clock,
     });
   const copies = {
-    claims: reflect(persistentVolumeClaims, {}, same),
-    deployments: reflect(deployments, { fieldSelector: `metadata.name=${gatewayDeployment}` }, same),
+    claims: reflect(persistentVolumeClaims),
+    deployments: reflect(deployments, { fieldSelector: `metadata.name=${gatewayDeployment}` }),
     replicaSets: reflect(replicaSets, { labelSelector: gatewaySelector }, withoutContainers),
-    pods: reflect(pods, { labelSelector: gatewaySelector }, same),
+    pods: reflect(pods, { labelSelector: gatewaySelector }),
   };
-  const all = Object.values(copies);
   return {
     ...copies,
-    start: () => {
-      for (const reflector of all) reflector.start();
-    },
-    stop: async () => {
-      await Promise.all(all.map((reflector) => reflector.stop()));
-    },
-    synced: () => all.every((reflector) => reflector.synced()),
-    whenSynced: async (signal) => {
-      await Promise.all(all.map((reflector) => reflector.whenSynced(signal)));
-    },
+    ...createReflectorGroup(Object.values(copies)),
   };
 }
 
@@ -89,8 +77,4 @@ function withoutContainers({ metadata, spec, status, ...rest }: ReplicaSet): Rep
     spec: { replicas: spec?.replicas ?? 0, template },
     ...(status && { status }),
   };
-}
-
-function same<T>(object: T): T {
-  return object;
 }

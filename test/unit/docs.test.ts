@@ -20,6 +20,15 @@ describe('documentation', () => {
     expect(links.filter((link) => !existsSync(path.join(root, path.dirname(page), link)))).toEqual([]);
   });
 
+  it.each(pages)('every link of %s to a part of a page leads to a heading that is there', (page) => {
+    const links = [...read(page).matchAll(/\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)/g)];
+    const lost = links.filter(([, file = '', part = '']) => {
+      const target = file === '' ? page : path.join(path.dirname(page), file);
+      return target.endsWith('.md') && !partsOf(target).includes(part);
+    });
+    expect(lost.map(([link]) => link)).toEqual([]);
+  });
+
   it('every file that the architecture page names is there', () => {
     const folders = [
       '',
@@ -66,6 +75,19 @@ describe('documentation', () => {
     expect(await problemsOf(read(file))).toEqual([]);
   });
 });
+
+/** The names by which a page's headings are linked, as GitHub and GitLab make them. */
+function partsOf(page: string): readonly string[] {
+  const headings = read(page)
+    .replace(/```[\s\S]*?```/g, '')
+    .matchAll(/^#+ (.*)$/gm);
+  return [...headings].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+}
 
 /** What an API server or the operator would say against the manifests of a text. */
 async function problemsOf(text: string): Promise<readonly unknown[]> {

@@ -37,7 +37,7 @@ export function accountsOf(
 ): readonly Account[] {
   const { config } = openclaw;
   for (const [name] of entriesIn(config, 'channels')) {
-    if (name in channels || name === 'defaults') continue;
+    if (Object.hasOwn(channels, name) || name === 'defaults') continue;
     draft.note('left out', `channels.${name}`, 'Talaria sends and receives nothing there.');
   }
   return (Object.keys(channels) as Channel[]).flatMap((channel) => {
@@ -49,9 +49,7 @@ export function accountsOf(
       own,
       place: `channels.${channel}.accounts.${id}`,
     }));
-    const hasOwn =
-      textIn(settings, channels[channel].token) !== undefined ||
-      member(settings, channels[channel].token) !== undefined;
+    const hasOwn = member(settings, channels[channel].token) !== undefined;
     const single = hasOwn || many.length === 0 ? [{ id: 'default', own: settings, place: `channels.${channel}` }] : [];
     const all = many.some(({ id }) => id === 'default') ? many : [...single, ...many];
     return all.map(({ id, own, place }) => {

@@ -2,7 +2,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { agentDataCommands } from '../../../cli/agents-data.ts';
+import { agentDataCommands } from '../../../cli/agents/data.ts';
 import { ask } from '../../harness/gateway.ts';
 import { temporaryFolder } from '../../harness/temporary-folder.ts';
 import { setUpStage, startOnStage, state } from '../gateway/stage.ts';

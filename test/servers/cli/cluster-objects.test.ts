@@ -72,7 +72,7 @@ describe('talaria agents in a cluster', () => {
   it('shows whether an Agent is ready, and if not why, with the cure', async () => {
     const conditions = [
       condition('Accepted', 'True', 'Accepted'),
-      condition('ResolvedRefs', 'False', 'SecretNotLabeled', 'model: the Secret "anthropic" lacks the label'),
+      condition('ResolvedRefs', 'False', 'SecretNotFound', 'model: Secret "anthropic" does not exist'),
       condition('Ready', 'False', 'RefsNotResolved'),
     ];
     await report('agents.talaria.dev/coder', { conditions, routes: 2, cronJobs: 1 });
@@ -81,11 +81,11 @@ describe('talaria agents in a cluster', () => {
     const [header, coder, helper] = list.stdout.split('\n').map((line) => line.split(/ {3,}/));
     expect(header).toEqual(['NAME', 'READY', 'MODEL', 'DEFAULT', 'ROUTES', 'JOBS', 'AGE', 'ACCOUNTS', 'WHY']);
     expect(coder?.filter((cell) => cell !== '').slice(0, 5)).toEqual(['coder', 'False', 'anthropic/claude', '2', '1']);
-    expect(coder?.at(-1)).toBe('SecretNotLabeled');
+    expect(coder?.at(-1)).toBe('SecretNotFound');
     expect(helper?.slice(0, 4)).toEqual(['helper', 'Unknown', 'echo/echo', 'true']);
     const shown = await talaria('agents', 'show', 'coder');
     expect(shown.stdout).toContain(
-      '\nWhat is wrong:\n  ResolvedRefs: SecretNotLabeled; model: the Secret "anthropic" lacks the label; kubectl label secret',
+      '\nWhat is wrong:\n  ResolvedRefs: SecretNotFound; model: Secret "anthropic" does not exist; create the Secret',
     );
     const json = JSON.parse((await talaria('agents', 'show', 'coder', '-o', 'json')).stdout) as object;
     expect(json).toMatchObject({ kind: 'Agent', metadata: { name: 'coder' }, status: { conditions } });
@@ -123,7 +123,9 @@ describe('talaria routes in a cluster', () => {
     await report('routes.talaria.dev/engineering', { conditions: [missing] });
     const found = await talaria('routes', 'conflicts');
     expect(found.code).toBe(1);
-    expect(found.stdout).toMatch(/^Route\/engineering {3}AgentNotFound {3}rule "channel": .*; add the Agent, or name/m);
+    expect(found.stdout).toMatch(
+      /^Route\/engineering {3}AgentNotFound {3}rule "channel": .*; create the Agent, or name/m,
+    );
     expect(JSON.parse((await talaria('routes', 'list', '--agent', 'helper', '-o', 'json')).stdout)).toMatchObject([
       { kind: 'Route', metadata: { name: 'support' } },
     ]);

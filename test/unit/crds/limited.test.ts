@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Kind, kinds } from '../../../crds/common.ts';
 import { limitedFields, limitedRows } from '../../../crds/limited.ts';
+import { apiReference } from '../../../crds/reference.ts';
 import { servedSchema } from '../../../crds/served-schema.ts';
 import { nodeAt, type SchemaNode, structuralSchema } from '../../../crds/structural-schema.ts';
 import { verdict } from '../../../crds/verdict.ts';
@@ -16,6 +17,17 @@ describe('fields that are stored and not acted on', () => {
 
   it.each(rows)('$kind $field: its description in the CRD says so', ({ kind, field }) => {
     expect(nodeAt(servedSchema(kind), field).description).toContain('not acted on by this version');
+  });
+
+  it.each(rows)('$kind $field: the reference of the API says so', ({ kind, field }) => {
+    const part = apiReference()
+      .split(/^## /m)
+      .find((text) => text.startsWith(`${kind}\n`));
+    const name = field.replace(/\[\]$/, '').split('.').at(-1) ?? '';
+    const told = part
+      ?.split('\n')
+      .filter((line) => new RegExp(`^\\| \\*{0,2}([\\w.]+\\.)?\\*{0,2}${name}\\*{0,2} \\|`).test(line));
+    expect(told?.some((line) => line.includes('not acted on by this version'))).toBe(true);
   });
 
   it('are not named while they have their default', async () => {

@@ -33,8 +33,8 @@ describe('objects', () => {
   it.each([
     ['SecretNotFound', 'Secret "k" does not exist', /Create the Secret/],
     ['SecretKeyNotFound', 'Secret "k" has no key "token"', /Add the key/],
-    ['SecretNotLabeled', 'its owner runs: kubectl label secret k talaria.dev/credentials=true', /kubectl label secret/],
-    ['SecretNotAllowed', 'may not be used; its owner adds it to the annotation', /annotation/],
+    ['SecretNotLabeled', 'its owner runs: kubectl label secret k talaria.dev/credentials=true', /NotLabeled\) -> $/],
+    ['SecretNotAllowed', 'may not be used; its owner adds it to the annotation', /NotAllowed\) -> $/],
   ])('that lack what they refer to are told with %s', (reason, message, cure) => {
     const found = toldOf(agent('a', [['ResolvedRefs', 'False', reason, message]]));
     expect(found).toContain(`fail Agents: Agent/a: ${message} (${reason})`);
@@ -74,8 +74,8 @@ describe('objects', () => {
   it('that fail or can never take effect are warned of', () => {
     const found = toldOf(
       agent('a', [
-        ['Healthy', 'False', 'RunFailed', 'The run failed'],
         ['Shadowed', 'True', 'RuleUnreachable', 'rule x never wins'],
+        ['Healthy', 'False', 'RunFailed', 'The run failed'],
       ]),
     );
     expect(found.split('\n')).toEqual([

@@ -48,6 +48,13 @@ describe('the status of a cluster', () => {
     });
   });
 
+  it('says that a release other than this one has published what it cannot read', async () => {
+    const [gateways] = await clusterParts(clusterWith({ leases: [] }, { schema: 'of another release' }), now);
+    expect(gateways?.troubles).toEqual([
+      'the published index cannot be read by this release; run the talaria of the release that is installed',
+    ]);
+  });
+
   it('says that nothing is published, and which objects and accounts are not ready, with the cure', async () => {
     const agent = {
       metadata: { name: 'coder' },
@@ -69,7 +76,7 @@ describe('the status of a cluster', () => {
     const parts = await clusterParts(clusterWith({ agents: [agent], routes: [fresh], cronjobs: [suspended] }), now);
     const text = formatParts(parts);
     expect(text).toContain('Gateways   nothing is published\n  ! no configuration was published');
-    expect(text).toContain('Agents     1 in all, 1 not ready\n  ! coder: AgentNotFound; so it is; add the Agent');
+    expect(text).toContain('Agents     1 in all, 1 not ready\n  ! coder: AgentNotFound; so it is; create the Agent');
     expect(text).toContain('Routes     1 in all, 1 not ready\n  ! fresh: the operator has not seen it yet');
     expect(text).toContain('CronJobs   1 in all\n');
     expect(text).toContain('Accounts   1 known, 1 not ready\n  ! coder/main: the token was refused');
@@ -100,7 +107,7 @@ describe('the status of a gateway', () => {
     expect(formatParts(await gatewayParts(client))).toBe(
       `Gateway      serves revision aaaaaaaaaaaa, sequence 7
 Agents       3 served, 1 not ready
-  ! billing is not ready: SecretNotFound; make the Secret in the same namespace, labelled talaria.dev/credentials=true
+  ! billing is not ready: SecretNotFound; create the Secret in the same namespace, labelled talaria.dev/credentials=true
 Accounts     2 served, 1 not ready
   ! coder/main: the token was refused
 CronJobs     3 scheduled, 1 failing

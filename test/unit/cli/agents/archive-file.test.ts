@@ -1,8 +1,8 @@
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readArchive } from '../../../cli/archive-file.ts';
-import { temporaryFolder } from '../../harness/temporary-folder.ts';
+import { readArchive } from '../../../../cli/agents/archive-file.ts';
+import { temporaryFolder } from '../../../harness/temporary-folder.ts';
 
 let folder: string;
 beforeEach(async () => {

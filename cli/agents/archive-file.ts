@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
-import { headSchema } from '../gateway/archive/lines.ts';
-import { Refused } from './remote/failures.ts';
+import { headSchema } from '../../gateway/archive/lines.ts';
+import { Refused } from '../remote/failures.ts';
 
 /** The archive of one Agent in a file, known to be whole. */
 export interface Archive {

@@ -1,12 +1,12 @@
-import { once } from 'node:events';
 import type { Command } from 'commander';
-import type { Imported } from '../gateway/archive/import-agent.ts';
-import type { Purged } from '../gateway/archive/purge-agent.ts';
-import type { KeptObject } from '../gateway/ingress/admin/agent-data.ts';
+import type { Imported } from '../../gateway/archive/import-agent.ts';
+import type { Purged } from '../../gateway/archive/purge-agent.ts';
+import type { KeptObject } from '../../gateway/ingress/admin/agent-data.ts';
+import { gatewayCommand, type RemoteOptions, remoteCommand, withGateway } from '../remote/command.ts';
+import { confirm } from '../remote/confirm.ts';
+import type { GatewayOptions } from '../remote/gateway-place.ts';
+import { type Column, formatList, formatOne, instant, printChunks } from '../remote/output.ts';
 import { readArchive } from './archive-file.ts';
-import { type RemoteOptions, remoteCommand, withGateway } from './remote/command.ts';
-import { confirm } from './remote/confirm.ts';
-import { type Column, formatList, formatOne, instant } from './remote/output.ts';
 
 /** `talaria agents data`, `export`, `import` and `purge`: what is kept for an Agent's name and cannot be had from its spec. */
 export function agentDataCommands(): readonly Command[] {
@@ -28,15 +28,13 @@ function dataCommand(): Command {
 }
 
 function exportCommand(): Command {
-  return remoteCommand('export', 'print the files and sessions of an Agent as JSON lines', [
+  return gatewayCommand('export', 'print the files and sessions of an Agent as JSON lines', [
     'talaria agents export coder > coder.jsonl',
   ])
     .argument('<name>', 'name of the Agent, also of one that is gone')
-    .action((name: string, options: RemoteOptions) =>
+    .action((name: string, options: GatewayOptions) =>
       withGateway('agents export', options, async ({ agentData }) => {
-        for await (const chunk of agentData.export(name)) {
-          if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
-        }
+        await printChunks(agentData.export(name));
       }),
     );
 }
