@@ -49,13 +49,16 @@ export function createState(options: StateOptions): State {
   const staleness = createStaleness(options.clock);
   let prepared = false;
   let available: boolean | undefined;
+  /** Why it cannot be used, as the log has it; '' while it can. */
+  let trouble = '';
   let loop: Promise<void> | undefined;
 
   const note = (now: boolean, error?: unknown) => {
-    if (now !== available) {
-      if (now) log.info('the database can be used');
-      else log.warn({ err: error }, 'the database cannot be used; stateless agents go on, stored turns are refused');
-    }
+    const found = now ? '' : chainOf(error);
+    if (now && !available) log.info('the database can be used');
+    if (!now && found !== trouble)
+      log.warn({ err: error }, 'the database cannot be used; stateless agents go on, stored turns are refused');
+    trouble = found;
     available = now;
     metrics.stateAvailable.set(now ? 1 : 0);
   };
@@ -101,6 +104,11 @@ export function createState(options: StateOptions): State {
       await names.settled();
     },
   };
+}
+
+/** What an error and its causes say. */
+function chainOf(error: unknown): string {
+  return error instanceof Error ? [error.message, chainOf(error.cause)].join('\n') : '';
 }
 
 async function prepare({ directUrl, database, namespaceUid, log }: StateOptions): Promise<void> {

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createLogger } from '../../../core/lib/log.ts';
 import { migrate } from '../../../gateway/db/migrate.ts';
 import type { ConfigurationFields } from '../../harness/entries.ts';
 import { ask, startTestGateway, type TestGateway, type TestGatewayOptions } from '../../harness/gateway.ts';
@@ -47,6 +48,22 @@ describe('one database belongs to one namespace', () => {
     });
     expect(asked).toBe(3);
   });
+});
+
+it('why the database cannot be used is in the log, once for each reason', async () => {
+  const log = createLogger('gateway', 'silent');
+  const warn = vi.spyOn(log, 'warn');
+  const reasons = ['the API server does not answer', 'the API server does not answer', 'forbidden'];
+  const namespaceUid = async () => {
+    const reason = reasons.shift();
+    if (reason !== undefined) throw new Error(reason);
+    return 'test';
+  };
+  await start({ serves: served(), namespaceUid, log });
+  await waitFor('every reason to be over', () => reasons.length === 0);
+  const said = () => warn.mock.calls.map(([fields]) => (fields as { err?: Error }).err?.message);
+  await waitFor('the last of them to be told', () => said().includes('forbidden'));
+  expect(said().filter((message) => message !== undefined)).toEqual(['the API server does not answer', 'forbidden']);
 });
 
 describe('migrations', () => {
