@@ -19,7 +19,7 @@ Examples:
   talaria explain deploy/ --model talaria/coder
   talaria explain deploy/ --chat-id engineering --header x-team=core -o json
 
-Exits 0 when an agent would answer, 1 when the message would be refused or a manifest is not accepted.`;
+Exit code: 0 an agent would answer, 1 the message would be refused or a manifest is not accepted, 2 wrong usage.`;
 
 /** `talaria explain DIR`: who would answer a message under these manifests, why, and what lost; without a cluster. */
 export function explainCommand(): Command {

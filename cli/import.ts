@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
+import { fileFailure } from './file-failure.ts';
 import type { Draft } from './import/draft.ts';
 import { finishImport, formatDifferences, manifestFilesOf, secretsWithValues, writeFiles } from './import/write.ts';
 
@@ -9,7 +10,7 @@ export function importCommand(): Command {
     .description('make manifests of the configuration of another gateway')
     .exitOverride(exitWithUsage);
   group.addCommand(
-    importFrom('hermes', '<path>', 'home of Hermes, such as ~/.hermes, or its config.yaml').action(
+    importFrom('Hermes', '<path>', 'home of Hermes, such as ~/.hermes, or its config.yaml').action(
       async (place: string, options: ImportOptions) => {
         const { importHermes } = await import('./import/hermes/import.ts');
         await run('hermes', options, () => importHermes(place, Date.now()));
@@ -17,7 +18,7 @@ export function importCommand(): Command {
     ),
   );
   group.addCommand(
-    importFrom('openclaw', '<file>', 'configuration of OpenClaw, such as ~/.openclaw/openclaw.json').action(
+    importFrom('OpenClaw', '<file>', 'configuration of OpenClaw, such as ~/.openclaw/openclaw.json').action(
       async (file: string, options: ImportOptions) => {
         const { importOpenClaw } = await import('./import/openclaw/import.ts');
         await run('openclaw', options, () => importOpenClaw(file, Date.now()));
@@ -34,14 +35,15 @@ interface ImportOptions {
   readonly output: 'text' | 'json';
 }
 
-function importFrom(name: string, argument: string, description: string): Command {
+function importFrom(title: string, argument: string, description: string): Command {
+  const name = title.toLowerCase();
   const examples = [
     `talaria import ${name} PATH                       the manifests; the report is on stderr`,
     `talaria import ${name} PATH --to deploy/          a file for each kind`,
     `talaria import ${name} PATH --with-secrets s.yaml the values of Secrets too, into a file of their own`,
   ];
   return new Command(name)
-    .description(`make manifests of the configuration of ${name}, with a report of each difference of meaning`)
+    .description(`make manifests of the configuration of ${title}, with a report of each difference of meaning`)
     .argument(argument, description)
     .option('--to <dir>', 'write a file for each kind into this folder, instead of all to stdout')
     .option(
@@ -72,7 +74,8 @@ async function run(name: string, options: ImportOptions, read: () => Promise<Dra
     if (report === undefined) process.stderr.write(text);
     else await writeFile(report, text);
   } catch (error) {
-    process.stderr.write(`talaria import ${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+    const file = error instanceof Error && 'path' in error ? `${error.path}: ` : '';
+    process.stderr.write(`talaria import ${name}: ${file}${fileFailure(error)}\n`);
     process.exitCode = 1;
   }
 }

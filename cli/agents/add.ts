@@ -2,6 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
+import { fileFailure } from '../file-failure.ts';
+import { identityOf, readManifests } from '../manifests.ts';
 import { storedAgents } from '../remote/cluster-objects.ts';
 import { type RemoteOptions, remoteCommand, reportFailure, withPlace } from '../remote/command.ts';
 import { Refused } from '../remote/failures.ts';
@@ -42,11 +44,14 @@ async function print(name: string, options: AddOptions): Promise<void> {
 
 async function write(name: string, options: AddOptions, folder: string): Promise<void> {
   const manifest = await agentManifest(name, options);
+  const { documents } = await readManifests([folder]);
+  const known = documents.find(({ value }) => identityOf(value) === identityOf(manifest));
+  if (known !== undefined) throw new Refused(`there is an Agent ${name} in ${known.file}:${known.line}. Edit it there`);
   const file = path.join(folder, `${name}.yaml`);
   try {
     await writeFile(file, stringify(manifest), { flag: 'wx' });
   } catch (error) {
-    throw new Refused(`${file} could not be made: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Refused(`${file} cannot be made: ${fileFailure(error)}`);
   }
   process.stdout.write(`${file}\n`);
 }

@@ -1,5 +1,6 @@
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { headSchema } from '../../gateway/archive/lines.ts';
+import { fileFailure } from '../file-failure.ts';
 import { Refused } from '../remote/failures.ts';
 
 /** The archive of one Agent in a file, known to be whole. */
@@ -17,6 +18,7 @@ const partLines = 2_000;
 
 /** Reads through a file that `talaria agents export` wrote. Throws Refused for any other file, and for one that was cut. */
 export async function readArchive(file: string): Promise<Archive> {
+  await checkIsFile(file);
   let head: unknown;
   let last: unknown;
   for await (const { line } of linesOf(file)) {
@@ -27,6 +29,13 @@ export async function readArchive(file: string): Promise<Archive> {
   if (!read.success) throw new Refused(`${file} is no archive of an Agent. Give what "talaria agents export" printed.`);
   if (!isEnd(last)) throw new Refused(`${file} was cut: its end is missing. Export it again.`);
   return { agent: read.data.agent, head, parts: () => partsOf(file) };
+}
+
+/** It is read twice, and of a pipe nothing would be left the second time. */
+async function checkIsFile(file: string): Promise<void> {
+  const info = await stat(file).catch(() => undefined);
+  if (info === undefined || info.isFile()) return;
+  throw new Refused(`${file} is no file; save the archive to one first`);
 }
 
 async function* partsOf(file: string): AsyncGenerator<readonly unknown[]> {
@@ -54,7 +63,7 @@ function isEnd(line: unknown): boolean {
 
 async function* linesOf(file: string): AsyncGenerator<{ readonly line: unknown; readonly length: number }> {
   const handle = await open(file).catch((error: unknown) => {
-    throw new Refused(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Refused(`${file} cannot be read: ${fileFailure(error)}`);
   });
   try {
     let number = 0;

@@ -34,9 +34,28 @@ function exportCommand(): Command {
     .argument('<name>', 'name of the Agent, also of one that is gone')
     .action((name: string, options: GatewayOptions) =>
       withGateway('agents export', options, async ({ agentData }) => {
-        await printChunks(agentData.export(name));
+        const end = await printWithEnd(agentData.export(name), emptyEnd.length);
+        if (end !== emptyEnd) return;
+        process.stderr.write(`Nothing is kept for ${name}; "talaria agents data" lists for whom.
+`);
       }),
     );
+}
+
+/** The last line of an archive in which nothing is. */
+const emptyEnd = `${JSON.stringify({ type: 'end', files: 0, sessions: 0, items: 0 })}\n`;
+
+/** Prints an archive and gives its last `length` bytes. */
+async function printWithEnd(chunks: AsyncIterable<Uint8Array>, length: number): Promise<string> {
+  let end = '';
+  const noted = async function* () {
+    for await (const chunk of chunks) {
+      end = `${end}${Buffer.from(chunk).toString('latin1')}`.slice(-length);
+      yield chunk;
+    }
+  };
+  await printChunks(noted());
+  return end;
 }
 
 function importCommand(): Command {

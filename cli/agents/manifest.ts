@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { apiVersion } from '../../crds/common.ts';
 import { verdict } from '../../crds/verdict.ts';
-import { Refused } from '../remote/failures.ts';
+import { fileFailure } from '../file-failure.ts';
+import { Refused, WrongUsage } from '../remote/failures.ts';
 
 /** What a person says of a new Agent. */
 export interface AgentWish {
@@ -23,7 +24,10 @@ export interface AgentManifest {
   readonly spec: Readonly<Record<string, unknown>>;
 }
 
-/** The manifest of a new Agent. Throws Refused where a file cannot be read, or the API server would refuse the Agent. */
+/**
+ * The manifest of a new Agent. Throws WrongUsage where an option cannot be read, Refused where a
+ * file cannot be or the API server would refuse the Agent.
+ */
 export async function agentManifest(name: string, wish: AgentWish): Promise<AgentManifest> {
   const { baseUrl, apiKeySecret, instructions } = wish;
   const spec = {
@@ -48,12 +52,13 @@ export async function agentManifest(name: string, wish: AgentWish): Promise<Agen
 function modelOf(text: string): { readonly provider: string; readonly name: string } {
   const slash = text.indexOf('/');
   if (slash < 1)
-    throw new Refused(`--model is "${text}"; write it as PROVIDER/NAME, such as anthropic/claude-sonnet-4-5`);
+    throw new WrongUsage(`--model is "${text}"; write it as PROVIDER/NAME, such as anthropic/claude-sonnet-4-5`);
   return { provider: text.slice(0, slash), name: text.slice(slash + 1) };
 }
 
 function secretOf(text: string): { readonly name: string; readonly key?: string } {
-  const [name = '', key] = text.split('/', 2);
+  const [name = '', key, ...more] = text.split('/');
+  if (more.length > 0) throw new WrongUsage(`--api-key-secret is "${text}"; write it as SECRET or SECRET/KEY`);
   return key === undefined ? { name } : { name, key };
 }
 
@@ -62,6 +67,6 @@ async function textOf(given: string): Promise<string> {
   try {
     return await readFile(given.slice(1), 'utf8');
   } catch (error) {
-    throw new Refused(`--instructions: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Refused(`--instructions: ${given.slice(1)} cannot be read: ${fileFailure(error)}`);
   }
 }

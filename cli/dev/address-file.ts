@@ -29,6 +29,15 @@ export async function findRunningDevs(folder: string): Promise<readonly RunningD
   return found.filter((dev) => dev !== undefined);
 }
 
+/** The `talaria dev` that keeps its state in this folder and answers. Another process may have the id of one that was killed. */
+export async function findRunningDev(stateFolder: string): Promise<RunningDev | undefined> {
+  const dev = await readAddress(path.join(stateFolder, fileName));
+  if (dev === undefined || dev.pid === process.pid) return undefined;
+  const answer = await fetch(`${dev.address}/healthz`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+  await answer?.body?.cancel();
+  return answer === undefined ? undefined : dev;
+}
+
 /** Undefined when nothing stands there, or its process has ended without taking it back. */
 async function readAddress(file: string): Promise<RunningDev | undefined> {
   const text = await readFile(file, 'utf8').catch(() => '');

@@ -1,5 +1,6 @@
 import type { DeliveryObject } from '../../gateway/ingress/admin/delivery-object.ts';
 import type { JobObject } from '../../gateway/ingress/admin/job-object.ts';
+import { cureOf } from '../complaints.ts';
 import type { AdminClient } from '../remote/admin-client.ts';
 import { GatewayUnreachable } from '../remote/failures.ts';
 import { createSender, deadlineMs, type GatewayAddress, readJson, reasonOf } from '../remote/gateway-request.ts';
@@ -111,16 +112,21 @@ export function judgeStandalone({ agents, jobs }: StandaloneFacts): readonly Fin
   ];
 }
 
+const whereItSays = 'its conditions in the cluster, or what talaria dev printed, name the field';
+
 function judgeAgents(
   agents: readonly { readonly name: string; readonly refuse?: string; readonly refuseReason?: string }[],
 ): Finding[] {
   const { ok, fail } = findings('Agents');
   const unready = agents.filter(({ refuse }) => refuse === 'agent_not_ready');
   if (unready.length === 0) return [ok(agents.length === 0 ? 'there are none' : `${agents.length}, all serving`)];
-  return unready.map(({ name, refuseReason }) =>
+  return unready.map(({ name, refuseReason = 'not ready' }) =>
     fail(
-      `Agent/${name} refuses all requests (${refuseReason ?? 'not ready'}).`,
-      'What talaria dev printed about it has the cure.',
+      `Agent/${name} refuses all requests (${refuseReason}).`,
+      [cureOf({ reason: refuseReason, message: '' }), whereItSays]
+        .filter((part) => part !== '')
+        .map(sentence)
+        .join(' '),
     ),
   );
 }

@@ -33,6 +33,11 @@ export class Refused extends Error {
   override readonly name = 'Refused';
 }
 
+/** Something was asked in a way that cannot be understood; `message` says how it is. */
+export class WrongUsage extends Error {
+  override readonly name = 'WrongUsage';
+}
+
 /** What stands in the way and what to do about it, in one line, and the exit code. */
 export function explainFailure(error: unknown): { readonly text: string; readonly exitCode: number } {
   if (error instanceof GatewayRefusal) {
@@ -44,11 +49,15 @@ export function explainFailure(error: unknown): { readonly text: string; readonl
     return { text: `${error.message}. ${unreachableCure}`, exitCode: exitCodes.unreachable };
   }
   if (error instanceof KubeError) return ofCluster(error);
+  if (error instanceof WrongUsage) return { text: error.message, exitCode: exitCodes.usage };
   const exitCode = error instanceof Refused ? exitCodes.refused : exitCodes.unreachable;
   return { text: error instanceof Error ? error.message : String(error), exitCode };
 }
 
-function ofCluster({ status, message }: KubeError): { readonly text: string; readonly exitCode: number } {
+function ofCluster({ status, reason, message }: KubeError): { readonly text: string; readonly exitCode: number } {
+  if (reason === 'NoCluster') {
+    return { text: `${message}. Say which cluster with --kubeconfig and --context.`, exitCode: exitCodes.unreachable };
+  }
   if (status === 0 || status >= 500) {
     const cure = 'See whether kubectl reaches it, or give --gateway URL.';
     return { text: `the cluster does not answer: ${message}. ${cure}`, exitCode: exitCodes.unreachable };

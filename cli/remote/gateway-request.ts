@@ -77,11 +77,14 @@ export function errorIn(text: string): { readonly code: string; readonly message
   }
 }
 
+const speaksNoTls = 'what is there speaks no TLS; write http:// in place of https://';
+
 /** Why fetch failed, in a few words. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === 'TimeoutError') return `no answer within ${deadlineMs / 1_000} s`;
   const { cause } = error;
+  if (cause instanceof Error && cause.message.includes('wrong version number')) return speaksNoTls;
   const inner =
     cause instanceof Error ? (cause.message === '' && 'code' in cause ? String(cause.code) : cause.message) : '';
   return inner === '' ? error.message : inner;

@@ -37,9 +37,11 @@ async function agentParts({ agents }: AdminClient): Promise<readonly Part[]> {
 async function jobsPart({ jobs }: AdminClient): Promise<Part> {
   const { entries } = await jobs.list({}, 0);
   const failing = entries.filter((job) => job.consecutive_failures > 0 || job.paused === 'Failures');
+  const resting = entries.filter(({ suspended, paused }) => suspended || paused === 'Manual').length;
+  const scheduled = counted(entries.length - resting, 'scheduled', failing.length, 'failing');
   return {
     name: 'CronJobs',
-    summary: counted(entries.length, 'scheduled', failing.length, 'failing'),
+    summary: resting === 0 ? scheduled : `${scheduled}, ${resting} suspended or paused by hand`,
     troubles: failing.map(({ name, consecutive_failures: failures, paused }) => {
       const state = paused === 'Failures' ? 'is paused after' : 'has had';
       return `${name} ${state} ${failures} failures in a row; talaria jobs show ${name}`;

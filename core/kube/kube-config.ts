@@ -16,11 +16,21 @@ export function loadKubeConfig(kubeconfig: string | undefined, context?: string)
 
 function loadFromFiles(config: KubeConfig, kubeconfig: string): void {
   const [first = '', ...others] = kubeconfig.split(path.delimiter).filter((file) => file !== '');
-  config.loadFromFile(first);
+  load(config, first);
   for (const file of others) {
     const other = new KubeConfig();
-    other.loadFromFile(file);
+    load(other, file);
     addUnknown(config, other);
+  }
+}
+
+/** What the library says of a file does not name it. */
+function load(config: KubeConfig, file: string): void {
+  try {
+    config.loadFromFile(file);
+  } catch (error) {
+    const [why = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+    throw new KubeError({ status: 0, reason: 'NoCluster', message: `the kubeconfig ${file} cannot be read: ${why}` });
   }
 }
 

@@ -1,6 +1,7 @@
 import { isRecord } from '../../../crds/problem.ts';
 import { createDraft, type Draft } from '../draft.ts';
 import { entriesIn, listIn, member } from '../fields.ts';
+import { noteShapes } from '../shapes.ts';
 import { addAgents } from './agents.ts';
 import { addJobs } from './jobs.ts';
 import { type HermesSource, readHermes } from './read.ts';
@@ -14,6 +15,7 @@ export async function importHermes(place: string, nowMs: number): Promise<Draft>
 /** Makes manifests of what was read of Hermes. */
 export function fromHermes(hermes: HermesSource, nowMs: number): Draft {
   const draft = createDraft();
+  noteShapes(draft, hermes.config, { lists: ['routes'], mappings: ['agents', 'mcp_servers'] });
   const names = addAgents(draft, hermes, idsOf(draft, hermes.config));
   addRules(draft, hermes.config, names);
   addJobs(draft, hermes, names, nowMs);

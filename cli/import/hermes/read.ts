@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { isRecord } from '../../../crds/problem.ts';
 import { parseYaml } from '../../yaml-documents.ts';
 import { entriesIn, listIn, textIn } from '../fields.ts';
 import { ImportError, parseVariables, readSkills, readTextFile, type Skill } from '../read-files.ts';
@@ -50,7 +51,10 @@ function parseConfig(file: string, text: string): unknown {
   const { documents, faults } = parseYaml(text);
   const [fault] = faults;
   if (fault !== undefined) throw new ImportError(`${file}:${fault.line}: ${fault.message}; ${fault.cure}`);
-  return documents[0]?.value ?? {};
+  const [document] = documents;
+  if (document === undefined || document.value === null) return {};
+  if (!isRecord(document.value)) throw new ImportError(`${file} is no configuration of Hermes: it holds no mapping.`);
+  return document.value;
 }
 
 /** `~/.hermes` is the home that is read and `~` the folder above: the import may run on another machine. */

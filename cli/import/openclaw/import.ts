@@ -1,6 +1,7 @@
 import { createDraft, type Draft } from '../draft.ts';
 import { entriesIn, member, textIn } from '../fields.ts';
 import { toProfile } from '../profile.ts';
+import { noteShapes } from '../shapes.ts';
 import { type Account, accountsOf } from './accounts.ts';
 import { addBindings } from './bindings.ts';
 import { addJobs } from './jobs.ts';
@@ -23,6 +24,10 @@ export function fromOpenClaw(openclaw: OpenClawSource, nowMs: number): Draft {
   for (const agent of agents) addAgent(draft, openclaw, agent, { names, accounts, isDefault: agent === fallback });
   addBindings(draft, config, names, accounts);
   addJobs(draft, jobs, { names, fallback: fallbackName, accounts, nowMs });
+  noteShapes(draft, config, {
+    lists: ['agents.list', 'bindings'],
+    mappings: ['agents', 'agents.entries', 'channels', 'models'],
+  });
   noteRest(draft, config);
   return draft;
 }

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { isRecord } from '../../../crds/problem.ts';
 import { entriesIn, listIn, member, textIn } from '../fields.ts';
 import { ImportError, parseVariables, readSkills, readTextFile, type Skill } from '../read-files.ts';
 import { parseJson5 } from './json5.ts';
@@ -35,6 +36,7 @@ export async function readOpenClaw(file: string): Promise<OpenClawSource> {
     );
   const folder = path.dirname(path.resolve(file));
   const config = parse(file, text);
+  if (!isRecord(config)) throw new ImportError(`${file} is no configuration of OpenClaw: it holds no object.`);
   const agents = await Promise.all(
     agentsIn(config).map(async (agent) => ({
       ...agent,

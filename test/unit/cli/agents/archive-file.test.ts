@@ -28,6 +28,11 @@ async function partsOf(parts: AsyncIterable<readonly unknown[]>): Promise<readon
 }
 
 describe('the archive of an Agent in a file', () => {
+  it('is a file: a folder or a pipe, which can be read once, is refused', async () => {
+    await expect(readArchive(folder)).rejects.toThrow(`${folder} is no file; save the archive to one first`);
+    await expect(readArchive('/dev/null')).rejects.toThrow('/dev/null is no file');
+  });
+
   it('is sent in order, in parts that a gateway takes', async () => {
     const many = Array.from({ length: 2_500 }, (_, at) => seed(at));
     const large = [1, 2, 3].map((at) => seed(at, 3_000_000));

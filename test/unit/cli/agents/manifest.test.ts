@@ -31,7 +31,9 @@ describe('the manifest of a new Agent', () => {
       const { spec } = await agentManifest('helper', { model: 'echo/echo', instructions });
       expect(spec.instructions).toEqual({ inline: 'Be brief.\n' });
     }
-    await expect(agentManifest('helper', { model: 'echo/echo', instructions: '@nothing' })).rejects.toThrow('ENOENT');
+    await expect(agentManifest('helper', { model: 'echo/echo', instructions: '@nothing' })).rejects.toThrow(
+      'nothing cannot be read: there is no such file',
+    );
   });
 
   it('is refused with the cure where the API server would refuse it', async () => {

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { importCommand } from '../../../../cli/import.ts';
@@ -73,6 +73,28 @@ describe('talaria import', () => {
     await run('--to', folder);
     await run('--to', folder);
     expect(process.exitCode).toBe(1);
-    expect(stderr).toMatch(/talaria import hermes: EEXIST/);
+    expect(stderr).toMatch(/talaria import hermes: .+: it is there already, and nothing is overwritten/);
+  });
+
+  it('refuses a file that is no configuration of Hermes, and makes nothing of it', async () => {
+    const file = path.join(folder, 'passwd');
+    await writeFile(file, 'root:x:0:0:root:/root:/bin/sh');
+    await importCommand().parseAsync(['hermes', file], { from: 'user' });
+    expect(stderr).toBe(`talaria import hermes: ${file} is no configuration of Hermes: it holds no mapping.\n`);
+    expect(stdout).toBe('');
+    expect(process.exitCode).toBe(1);
+  });
+
+  it('reports parts of a configuration that are of another shape', async () => {
+    const hermes = path.join(folder, 'config.yaml');
+    await writeFile(hermes, 'agents: 5\nroutes: none\n');
+    await importCommand().parseAsync(['hermes', hermes], { from: 'user' });
+    expect(stderr).toContain('left out: agents: It is no mapping, so nothing of it is here.');
+    expect(stderr).toContain('left out: routes: It is no list, so nothing of it is here.');
+    const openclaw = path.join(folder, 'openclaw.json');
+    await writeFile(openclaw, '{"agents": {"list": 5}, "bindings": {}}');
+    await importCommand().parseAsync(['openclaw', openclaw], { from: 'user' });
+    expect(stderr).toContain('left out: agents.list: It is no list');
+    expect(stderr).toContain('left out: bindings: It is no list');
   });
 });

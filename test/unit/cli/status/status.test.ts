@@ -110,7 +110,7 @@ Agents       3 served, 1 not ready
   ! billing is not ready: SecretNotFound; create the Secret in the same namespace, labelled talaria.dev/credentials=true
 Accounts     2 served, 1 not ready
   ! coder/main: the token was refused
-CronJobs     3 scheduled, 1 failing
+CronJobs     2 scheduled, 1 failing, 1 suspended or paused by hand
   ! crawl has had 2 failures in a row; talaria jobs show crawl
 Deliveries   0 dead, 0 ambiguous
 `,

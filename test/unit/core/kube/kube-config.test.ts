@@ -35,6 +35,10 @@ describe('a kubeconfig', () => {
     expect(() => loadKubeConfig(file, 'c')).toThrow('has no context "c"; it has a, b');
   });
 
+  it('that cannot be read is named', () => {
+    expect(() => loadKubeConfig('/nothing/here')).toThrow('the kubeconfig /nothing/here cannot be read: ENOENT');
+  });
+
   it('may be several files, of which the first that says something counts', async () => {
     const one = await write('one', '', { a: 'http://a' });
     const two = await write('two', 'b', { a: 'http://wrong', b: 'http://b' });
