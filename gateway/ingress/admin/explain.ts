@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { TalariaError } from '../../../core/lib/errors.ts';
 import { type Envelope, envelope, platforms } from '../../../core/route/envelope.ts';
 import { type Explanation, explain } from '../../../core/route/explain.ts';
-import type { Principal } from '../../../core/route/principal.ts';
+import { mayCall, type Principal } from '../../../core/route/principal.ts';
 import type { ResolveQuery } from '../../../core/route/resolve.ts';
 import { localPrincipal } from '../../admit/auth.ts';
 import type { Table } from '../../config/table.ts';
@@ -20,12 +20,31 @@ export interface ExplainOptions extends AdmitOptions {
 /** `POST /admin/v1/explain`: who would answer this message now, why, and what lost to it. Nothing is run. */
 export function addExplain(app: FastifyInstance, options: ExplainOptions): void {
   app.post('/admin/v1/explain', { onRequest: admitBy(options, 'admin') }, async (request) => {
-    const { table } = admissionOf(request);
+    const { table, principal } = admissionOf(request);
     const message = readMessage(request.body);
     const query = { envelope: message, principal: callerOf(message, table), isRetired: options.isRetired };
     const decide = (asked: ResolveQuery) => explain(table.routes, asked);
-    return toAnswer(await decideSticky(options.database, query, decide, ({ outcome }) => outcome), table);
+    const explanation = await decideSticky(options.database, query, decide, ({ outcome }) => outcome);
+    return toAnswer(visibleTo(principal, explanation, table), table);
   });
+}
+
+/** Throws `agent_forbidden` when the outcome names an Agent that the principal may not call; rules of such Agents are left out. */
+function visibleTo(principal: Principal, explanation: Explanation, { content }: Table): Explanation {
+  const { agentName } = explanation.outcome;
+  if (agentName !== undefined && !mayCall(principal, agentName)) {
+    const message = 'The message would go to an Agent that this key may not call. Ask with a key that may.';
+    throw new TalariaError('agent_forbidden', message);
+  }
+  const candidates = explanation.candidates.filter(({ route, rule }) => {
+    const found = content.routes.find(({ name }) => name === route)?.rules.find(({ name }) => name === rule);
+    return found?.agentRefs.some(({ name }) => mayCall(principal, name)) ?? principal.agents === '*';
+  });
+  return {
+    ...explanation,
+    candidates,
+    omitted: explanation.omitted + explanation.candidates.length - candidates.length,
+  };
 }
 
 const id = z.string().max(256);

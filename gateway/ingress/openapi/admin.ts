@@ -20,7 +20,7 @@ export function adminPaths(): JsonSchema {
         bodyIsOptional: true,
         examples: { chat: { platform: 'telegram', chatId: '42' } },
         answers: { 200: json('The agent or the refusal, and what took part in it.', explanationSchema) },
-        fails: ['admin_required'],
+        fails: ['admin_required', 'agent_forbidden'],
       }),
     },
     '/admin/v1/snapshot': {

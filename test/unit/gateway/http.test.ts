@@ -197,6 +197,15 @@ describe('the admin API', () => {
     expect(await (await explain({ apiKey: 'nobody' })).json()).toMatchObject({ error: { param: 'apiKey' } });
   });
 
+  it('explains to an admin key of some Agents only what goes to these', async () => {
+    const part = { name: 'part', key: 'p', role: 'admin', agents: ['main'] } as const;
+    await start({ serves: { ...served, gatewayKeys: [...served.gatewayKeys, part] } });
+    const answer = await (await explain({ chatId: 'eng' }, 'p')).text();
+    expect(JSON.parse(answer)).toMatchObject({ error: { code: 'agent_forbidden' } });
+    expect(answer).not.toMatch(/coder|engineering/);
+    expect(await (await explain({}, 'p')).json()).toMatchObject({ agent: 'main', candidates: [] });
+  });
+
   it('knows the field that was meant', async () => {
     await start({ serves: served });
     const answer = await (await explain({ chatID: 'eng' })).json();

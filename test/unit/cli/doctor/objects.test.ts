@@ -164,7 +164,7 @@ describe('a gateway', () => {
     const found = told(judgeStandalone({ agents, jobs }));
     expect(found).toMatch(/^fail Agents: Agent\/b refuses all requests \(SecretNotFound\)/);
     expect(found).toContain(
-      'Make the Secret in the same namespace, labelled talaria.dev/credentials=true. Its conditions',
+      'Create the Secret in the same namespace, labelled talaria.dev/credentials=true. Its conditions',
     );
     expect(found).toMatch(/warn CronJobs: CronJob\/j failed 3 times in a row/);
   });
