@@ -1,6 +1,7 @@
 import { TalariaError } from '../../core/lib/errors.ts';
 import type { AgentEntry } from '../../core/snapshot/schema.ts';
 import { fixedFiles, seedFiles, type Texts } from './declared.ts';
+import type { DirectoryWorkspace } from './directory-workspace.ts';
 import { collides, type HomePath, homePath, isInWorkspace, workspaceFolder } from './path.ts';
 import { FileRefused } from './refusal.ts';
 import type { SeedRecord } from './seeds.ts';
@@ -27,7 +28,7 @@ export interface FileStores {
   readonly rows: Workspace;
   readonly seeds: SeedRecord;
   /** The workspaces of agents whose volume is mounted; absent where no volume can be. */
-  readonly volumes?: Workspace | undefined;
+  readonly volumes?: DirectoryWorkspace | undefined;
 }
 
 /**
@@ -103,8 +104,11 @@ function isOnVolume({ agent }: Home, path: string): boolean {
 }
 
 function storeOf(home: Home, path: string): Workspace {
-  if (!isOnVolume(home, path)) return home.rows;
-  if (home.volumes !== undefined) return home.volumes;
+  return isOnVolume(home, path) ? volumesOf(home) : home.rows;
+}
+
+function volumesOf({ volumes }: Home): DirectoryWorkspace {
+  if (volumes !== undefined) return volumes;
   throw new TalariaError('state_unavailable', 'this gateway has no volumes; try again shortly');
 }
 
@@ -131,8 +135,7 @@ async function plantSeeds(home: Home, owner: FileOwner, seeds: ReadonlyMap<strin
 
 async function plant(home: Home, owner: FileOwner, path: HomePath, content: Buffer): Promise<void> {
   if (!isOnVolume(home, path)) return await home.seeds.seed(owner, path, content);
-  const volume = storeOf(home, path);
-  if ((await volume.read(owner, path)) === undefined) await volume.write(owner, path, content);
+  await volumesOf(home).writeNew(owner, path, content);
   await home.seeds.note(owner, path);
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { constants, type Dirent } from 'node:fs';
-import { lstat, open, opendir, rename, rmdir, unlink } from 'node:fs/promises';
+import { link, lstat, open, opendir, rename, rmdir, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../../core/lib/clock.ts';
 import { TalariaError } from '../../core/lib/errors.ts';
@@ -12,23 +12,31 @@ import { type FileInfo, type FileOwner, maxAgentFiles, maxFileBytes, type Worksp
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
+/** A workspace that other gateways write to at the same time, with nothing between them but the volume. */
+export interface DirectoryWorkspace extends Workspace {
+  /** Puts the whole file in place unless there is one, however many write at once. */
+  readonly writeNew: (owner: FileOwner, path: HomePath, content: Buffer) => Promise<void>;
+}
+
 /**
  * Files of agents whose volume is mounted at `<homes>/<agent>/workspace`; it keeps what is in the workspace and nothing else.
  * Others may write to the volume too, so nothing in it is trusted: links, special files and files with a second name are
  * refused, and larger files than the bound too.
  */
-export function createDirectoryWorkspace(homes: string, clock: Clock): Workspace {
+export function createDirectoryWorkspace(homes: string, clock: Clock): DirectoryWorkspace {
   const gate = createVolumeGate(clock);
+  const put = (owner: FileOwner, file: HomePath, content: Buffer, place: Place): Promise<void> =>
+    onVolume(owner, async (root) => {
+      if (content.length > maxFileBytes) throw new FileRefused(`a file holds at most ${maxFileBytes} bytes`);
+      await inParent(root, file, (folder, last) => writeAt(folder, last, content, place), { create: true });
+    });
   const onVolume = <T>({ name }: FileOwner, work: (root: string) => Promise<T>): Promise<T> =>
     gate(name, () => reporting(() => work(path.join(homes, ownFolder(name), workspaceFolder))));
   return {
     list: (owner, folder) => onVolume(owner, (root) => listFiles(root, folder)),
     read: (owner, file) => onVolume(owner, (root) => inParent(root, file, readAt)),
-    write: (owner, file, content) =>
-      onVolume(owner, async (root) => {
-        if (content.length > maxFileBytes) throw new FileRefused(`a file holds at most ${maxFileBytes} bytes`);
-        await inParent(root, file, (folder, last) => writeAt(folder, last, content), { create: true });
-      }),
+    write: (owner, file, content) => put(owner, file, content, rename),
+    writeNew: (owner, file, content) => put(owner, file, content, linkUnlessThere),
     remove: (owner, file) =>
       onVolume(owner, async (root) => {
         const removed = (await inParent(root, file, removeAt)) === true;
@@ -84,7 +92,19 @@ async function readInto(file: Awaited<ReturnType<typeof open>>, content: Buffer)
   return bytes;
 }
 
-async function writeAt(folder: OpenFolder, name: string, content: Buffer): Promise<void> {
+/** Gives the file at `from` its name; what is left at `from` goes. */
+type Place = (from: string, to: string) => Promise<void>;
+
+async function linkUnlessThere(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+  await unlink(from);
+}
+
+async function writeAt(folder: OpenFolder, name: string, content: Buffer, place: Place): Promise<void> {
   await ownFile(folder, name);
   const temporary = `${temporaryPrefix}${randomUUID()}`;
   const file = await open(folder.at(temporary), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o660);
@@ -95,7 +115,7 @@ async function writeAt(folder: OpenFolder, name: string, content: Buffer): Promi
     } finally {
       await file.close();
     }
-    await rename(folder.at(temporary), folder.at(name));
+    await place(folder.at(temporary), folder.at(name));
   } catch (error) {
     await unlink(folder.at(temporary)).catch(() => undefined);
     throw error;

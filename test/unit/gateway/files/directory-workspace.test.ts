@@ -4,9 +4,8 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../core/lib/clock.ts';
-import { createDirectoryWorkspace } from '../../../../gateway/files/directory-workspace.ts';
+import { createDirectoryWorkspace, type DirectoryWorkspace } from '../../../../gateway/files/directory-workspace.ts';
 import { homePath } from '../../../../gateway/files/path.ts';
-import type { Workspace } from '../../../../gateway/files/workspace.ts';
 import { temporaryFolder } from '../../../harness/temporary-folder.ts';
 
 const coder = { name: 'coder', uid: 'u1' };
@@ -14,7 +13,7 @@ const file = (name: string) => homePath(`workspace/${name}`);
 
 let homes: string;
 let root: string;
-let workspace: Workspace;
+let workspace: DirectoryWorkspace;
 
 beforeEach(async () => {
   homes = await temporaryFolder('homes');
@@ -66,7 +65,8 @@ describe('a workspace on a volume', () => {
     let swapping = true;
     const swap = (async () => {
       while (swapping) {
-        await rm(path.join(root, 'd'), { recursive: true, force: true });
+        // A file that is written meanwhile keeps the folder for one more round.
+        await rm(path.join(root, 'd'), { recursive: true, force: true }).catch(() => undefined);
         await symlink(outside, path.join(root, 'd')).catch(() => undefined);
         await rm(path.join(root, 'd'), { force: true }).catch(() => undefined);
         await mkdir(path.join(root, 'd')).catch(() => undefined);
@@ -99,6 +99,16 @@ describe('a workspace on a volume', () => {
     await expect(workspace.write(coder, file('new'), Buffer.alloc(1024 * 1024 + 1))).rejects.toThrow('at most');
     expect((await workspace.list(coder)).map((found) => found.path)).toEqual(['workspace/large']);
     socket.close();
+  });
+
+  it('takes a new file from one of many writers, and leaves one alone that is there', async () => {
+    const replicas = Array.from({ length: 8 }, () => createDirectoryWorkspace(homes, systemClock));
+    await Promise.all(replicas.map((replica, at) => replica.writeNew(coder, file('seed'), Buffer.from(`${at}`))));
+    const first = (await workspace.read(coder, file('seed')))?.toString();
+    expect(first).toMatch(/^[0-7]$/);
+    await workspace.writeNew(coder, file('seed'), Buffer.from('again'));
+    expect((await workspace.read(coder, file('seed')))?.toString()).toBe(first);
+    expect(await readdir(root)).toEqual(['seed']);
   });
 
   it('leaves nothing half written: a file of an interrupted write is neither listed nor in the way', async () => {

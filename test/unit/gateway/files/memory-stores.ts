@@ -1,9 +1,10 @@
 import type { FileStores } from '../../../../gateway/files/agent-files.ts';
+import type { DirectoryWorkspace } from '../../../../gateway/files/directory-workspace.ts';
 import type { FileOwner, Workspace } from '../../../../gateway/files/workspace.ts';
 
 /** Stores in memory, and what they were asked. */
 export interface MemoryStores extends FileStores {
-  readonly volumes: Workspace;
+  readonly volumes: DirectoryWorkspace;
   /** `<agent>:<path>` -> content. */
   readonly stored: Map<string, string>;
   readonly onVolumes: Map<string, string>;
@@ -15,11 +16,17 @@ export function memoryStores(): MemoryStores {
   const onVolumes = new Map<string, string>();
   const seeded = new Set<string>();
   const rows = memoryWorkspace(stored);
+  const volumes = memoryWorkspace(onVolumes);
   return {
     stored,
     onVolumes,
     rows,
-    volumes: memoryWorkspace(onVolumes),
+    volumes: {
+      ...volumes,
+      writeNew: async (owner, path, content) => {
+        if ((await volumes.read(owner, path)) === undefined) await volumes.write(owner, path, content);
+      },
+    },
     seeds: {
       unseeded: async (owner, paths) => paths.filter((path) => !seeded.has(keyOf(owner, path))),
       seed: async (owner, path, content) => {
