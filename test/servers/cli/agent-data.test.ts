@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { agentDataCommands } from '../../../cli/agents/data.ts';
 import { ask } from '../../harness/gateway.ts';
 import { temporaryFolder } from '../../harness/temporary-folder.ts';
+import { waitFor } from '../../harness/wait-for.ts';
 import { setUpStage, startOnStage, state } from '../gateway/stage.ts';
 
 setUpStage();
@@ -62,6 +63,9 @@ it('what an Agent keeps goes into a file, is purged, and comes back', async () =
     stderr: expect.stringContaining('give --while-served'),
   });
   await gateway.serve({ ...served, agents: [{ name: 'other' }] });
+  await waitFor('the database to have it that the Agent is gone', async () =>
+    (await run(gateway.url, 'data', '--gone')).stdout.includes('coder'),
+  );
   expect(await run(gateway.url, 'purge', 'coder')).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('Give --yes to go on'),
