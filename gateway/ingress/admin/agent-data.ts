@@ -124,7 +124,7 @@ function beyondTheKey(session: string): TalariaError {
 }
 
 function stillServed(name: string): TalariaError {
-  const message = `The Agent ${name} is served. Delete it first, or ask with \`while_served\`.`;
+  const message = `The Agent ${name} is served, or was until a moment ago. Delete it first, or ask with \`while_served\`.`;
   return new TalariaError('agent_served', message);
 }
 
