@@ -38,3 +38,8 @@ export function usageObject({ inputTokens, outputTokens, cachedTokens = 0, reaso
 export function unixSeconds(at: Date | number): number {
   return Math.floor(Number(at) / 1_000);
 }
+
+/** The same of an instant that may not have come yet: null then. */
+export function toSeconds(at: Date | undefined): number | null {
+  return at === undefined ? null : unixSeconds(at);
+}

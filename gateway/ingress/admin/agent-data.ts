@@ -12,10 +12,10 @@ import { claimedName } from '../../archive/named-sessions.ts';
 import { isServedAnywhere, type Purged, purgeBatch } from '../../archive/purge-agent.ts';
 import type { Database } from '../../db/pool.ts';
 import type { FileOwner } from '../../files/workspace.ts';
-import { type Page, pageOf } from '../api-object.ts';
+import { type Page, pageOf, toSeconds } from '../api-object.ts';
 import { countInQuery, readBody } from '../body.ts';
 import { type AdmitOptions, admissionOf, admitBy } from '../request.ts';
-import { nameInQuery, seconds, toSeconds } from './shapes.ts';
+import { nameInQuery, seconds } from './shapes.ts';
 
 export interface AgentDataOptions extends AdmitOptions {
   readonly database: Database;

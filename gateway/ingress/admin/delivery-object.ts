@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { toWire } from '../../../core/lib/id.ts';
 import { deliveryStatuses, type StoredDelivery } from '../../delivery/read-deliveries.ts';
-import { unixSeconds } from '../api-object.ts';
+import { toSeconds, unixSeconds } from '../api-object.ts';
 import { countInQuery } from '../body.ts';
-import { nameInQuery, seconds, toSeconds } from './shapes.ts';
+import { nameInQuery, seconds } from './shapes.ts';
 
 /** The query of `GET /admin/v1/deliveries`. */
 export const deliveryListSchema = z.strictObject({

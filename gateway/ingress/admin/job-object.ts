@@ -3,9 +3,9 @@ import { toWire } from '../../../core/lib/id.ts';
 import type { JobEntry } from '../../../core/snapshot/schema.ts';
 import type { JobOccurrence, JobSummary } from '../../schedule/list-jobs.ts';
 import { scheduleState } from '../../schedule/status.ts';
-import { unixSeconds } from '../api-object.ts';
+import { toSeconds, unixSeconds } from '../api-object.ts';
 import { countInQuery } from '../body.ts';
-import { nameInQuery, seconds, toSeconds } from './shapes.ts';
+import { nameInQuery, seconds } from './shapes.ts';
 
 /** The query of `GET /admin/v1/jobs`. */
 export const jobListSchema = z.strictObject({

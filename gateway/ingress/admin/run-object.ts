@@ -5,10 +5,10 @@ import type { StoredApproval } from '../../runs/approvals.ts';
 import { runErrorOf } from '../../runs/run-error.ts';
 import { runStatuses } from '../../runs/run-status.ts';
 import { spokenText } from '../../sessions/items.ts';
-import { unixSeconds, usageObject } from '../api-object.ts';
+import { toSeconds, unixSeconds, usageObject } from '../api-object.ts';
 import { countInQuery } from '../body.ts';
 import { itemSchema, usageSchema } from '../openapi/items.ts';
-import { nameInQuery, seconds, toSeconds } from './shapes.ts';
+import { nameInQuery, seconds } from './shapes.ts';
 
 /** The query of `GET /admin/v1/runs`. */
 export const adminRunListSchema = z.strictObject({

@@ -1,16 +1,10 @@
 import { z } from 'zod';
 import { TalariaError } from '../../../core/lib/errors.ts';
 import { fromWire, type WirePrefix } from '../../../core/lib/id.ts';
-import { unixSeconds } from '../api-object.ts';
 
 /** An instant on the wire, null where there is none yet. */
 export function seconds(description = '') {
   return z.int().nullable().describe(`${description} Unix seconds.`.trim());
-}
-
-/** Unix seconds of an instant. */
-export function toSeconds(at: Date | undefined): number | null {
-  return at === undefined ? null : unixSeconds(at);
 }
 
 /** The name of a resource in a query. */

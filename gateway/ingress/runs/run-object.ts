@@ -3,7 +3,7 @@ import type { StoredApproval } from '../../runs/approvals.ts';
 import type { StoredRun } from '../../runs/read-run.ts';
 import { runErrorOf } from '../../runs/run-error.ts';
 import { spokenText } from '../../sessions/items.ts';
-import { unixSeconds, usageObject } from '../api-object.ts';
+import { toSeconds, unixSeconds, usageObject } from '../api-object.ts';
 
 /** A run as the API shows it. Times are Unix seconds, null where there is none yet. */
 export function runObject(run: StoredRun, approvals: readonly StoredApproval[] = []): object {
@@ -18,8 +18,8 @@ export function runObject(run: StoredRun, approvals: readonly StoredApproval[] =
     response_id: run.response === undefined ? null : toWire('resp', run.response),
     attempt: run.attempt,
     created_at: unixSeconds(run.createdAt),
-    started_at: secondsOf(run.startedAt),
-    finished_at: secondsOf(run.finishedAt),
+    started_at: toSeconds(run.startedAt),
+    finished_at: toSeconds(run.finishedAt),
     input: run.input,
     output: run.output,
     output_text: spokenText(run.output),
@@ -34,8 +34,4 @@ export function runObject(run: StoredRun, approvals: readonly StoredApproval[] =
       arguments: written,
     })),
   };
-}
-
-function secondsOf(at: Date | undefined): number | null {
-  return at === undefined ? null : unixSeconds(at);
 }
