@@ -23,7 +23,7 @@ export interface ChatRequest {
  */
 export function readChatBody(body: unknown): ChatRequest {
   refuseUnsupported(body);
-  const data = readBody(chatBodySchema, body);
+  const data: z.output<typeof chatBodySchema> = readBody(isUsual(body) ? usualBodySchema : chatBodySchema, body);
   const parameters = {
     temperature: data.temperature,
     topP: data.top_p,
@@ -168,6 +168,22 @@ export const chatBodySchema = z
   .superRefine(refuseUnknownChoice)
   .meta(choiceNeedsTools);
 
+const { model, messages, stream, stream_options, temperature, top_p, max_tokens, max_completion_tokens, stop } =
+  chatBodySchema.shape;
+
+/** The fields that most requests have no more than: a schema looks for each of its fields, and this one has a third of them. */
+const usualBodySchema = z.strictObject({
+  ...{ model, messages, stream, stream_options, temperature, top_p, max_tokens, max_completion_tokens, stop },
+});
+
+const usualFields: ReadonlySet<string> = new Set(Object.keys(usualBodySchema.shape));
+
+function isUsual(body: unknown): boolean {
+  if (!isObject(body)) return false;
+  for (const field in body) if (!usualFields.has(field)) return false;
+  return true;
+}
+
 function refuseUnknownChoice(
   { tools, tool_choice: choice }: { tools?: unknown; tool_choice?: unknown },
   context: z.RefinementCtx,
@@ -189,26 +205,27 @@ function refuseUnsupported(body: unknown): void {
   if (!isObject(body)) return;
   refuseUnsupportedTargets(body);
   if (typeof body.n === 'number' && body.n !== 1) throw unsupported('n', 'One answer at a time: leave it out.');
-  for (const [at, message] of listOf(body.messages)) {
+  forEachObject(body.messages, (message, at) => {
     if (message.role === 'function') throw unsupported(`messages[${at}].role`, 'Use the role tool.');
     if (!asksForNothing(message.function_call ?? null)) throw unsupported(`messages[${at}].function_call`);
     if (!asksForNothing(message.audio ?? null)) throw unsupported(`messages[${at}].audio`);
-    for (const [part, { type }] of listOf(message.content)) {
+    forEachObject(message.content, ({ type }, part) => {
       if (!partTypes.has(String(type))) throw unsupported(`messages[${at}].content[${part}].type`);
-    }
-  }
-  for (const [at, { type }] of listOf(body.tools)) {
+    });
+  });
+  forEachObject(body.tools, ({ type }, at) => {
     if (typeof type === 'string' && type !== 'function') throw unsupported(`tools[${at}].type`);
-  }
+  });
   const choice = isObject(body.tool_choice) ? body.tool_choice.type : 'function';
   if (typeof choice === 'string' && choice !== 'function') throw unsupported('tool_choice.type');
 }
 
 const partTypes = new Set(['text', 'image_url']);
 
-function* listOf(value: unknown): Generator<[at: number, entry: Readonly<Record<string, unknown>>]> {
+/** Of a list; nothing else has any. */
+function forEachObject(value: unknown, visit: (entry: Readonly<Record<string, unknown>>, at: number) => void): void {
   if (!Array.isArray(value)) return;
-  for (let at = 0; at < value.length; at += 1) if (isObject(value[at])) yield [at, value[at]];
+  for (let at = 0; at < value.length; at += 1) if (isObject(value[at])) visit(value[at], at);
 }
 
 function toToolChoice(choice: z.output<typeof chatBodySchema>['tool_choice']): ToolChoice | undefined {

@@ -19,6 +19,11 @@ describe('a JSON body', () => {
     ['{"a":{"b":[{"c":1,"d":2,"c":3}]}}', /"c" stands twice/],
     [String.raw`{"a\\":1,"a\\":2}`, /stands twice/],
     [String.raw`{"key":1,"k\u0065y":2}`, /"key" stands twice/],
+    ['{ "key" : 1 ,\n\t"key"\r\n: 2 }', /"key" stands twice/],
+    ['{"__proto__":1,"__proto__":2}', /"__proto__" stands twice/],
+    ['{"7":1,"7":2}', /"7" stands twice/],
+    ['{"":1,"":2}', /"" stands twice/],
+    [`{"a":${'['.repeat(300)}${']'.repeat(300)},"a":1}`, /"a" stands twice/],
     [`${'['.repeat(10_000)}${']'.repeat(10_000)}`, /deeper than 256/],
     ['', /empty/],
     ['{"a":', /not valid JSON/],
@@ -31,6 +36,26 @@ describe('a JSON body', () => {
   it('may have equal members in different objects, and strings that look like structure', () => {
     const text = String.raw`{"a":{"a":"{\"a\":"},"b":[{"a":"\\"},{"a":"]}"}]}`;
     expect(parse(text)).toEqual(JSON.parse(text));
+  });
+
+  it('with one member written a second time is refused, wherever that is', () => {
+    const object = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 3 }), { minKeys: 1 });
+    fc.assert(
+      fc.property(object, fc.nat(), fc.boolean(), (value, which, isWithin) => {
+        const written = JSON.stringify(value);
+        const names = Object.keys(value);
+        const twin = names[which % names.length] ?? '';
+        const doubled = `{${JSON.stringify(twin)}:0,${written.slice(1)}`;
+        const nested = isWithin ? `[{"a":${doubled}},"\\"{:"]` : doubled;
+        expect(() => parse(nested)).toThrow(/stands twice/);
+      }),
+    );
+  });
+
+  it('has 256 levels at most, objects and lists alike', () => {
+    const nested = (levels: number) => `${'{"a":['.repeat(levels / 2)}${']}'.repeat(levels / 2)}`;
+    expect(parse(nested(256))).toEqual(JSON.parse(nested(256)));
+    expect(() => parse(`[${nested(256)}]`)).toThrow(/deeper than 256/);
   });
 
   it('is refused when it is not UTF-8', () => {
