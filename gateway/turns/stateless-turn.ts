@@ -47,8 +47,10 @@ export interface StatelessTurnsOptions {
 export function createStatelessTurns(options: StatelessTurnsOptions): StatelessTurns {
   return {
     begin: async ({ table, query, messages, instructions, tools, parameters, clientSignal, acquire }) => {
-      const resolution = refusedAsError(await resolveTurn(options, table, query));
-      await acquire(resolution.agent);
+      const resolved = resolveTurn(options, table, query);
+      const resolution = refusedAsError(resolved instanceof Promise ? await resolved : resolved);
+      const acquiring = acquire(resolution.agent);
+      if (acquiring instanceof Promise) await acquiring;
       return {
         resolution,
         complete: (following) =>
@@ -67,18 +69,17 @@ export function createStatelessTurns(options: StatelessTurnsOptions): StatelessT
   };
 }
 
-/** Without the database the hash of the conversation decides, so that stateless agents keep serving. */
-async function resolveTurn(
+/** Most rules send all they match to one agent, which needs no look into the database and so no wait. */
+function resolveTurn(
   { database, isStateAvailable }: StatelessTurnsOptions,
   { routes }: Table,
   query: ResolveQuery,
-): Promise<Resolution | Refusal> {
-  const decide = (asked: ResolveQuery) => resolve(routes, asked);
-  if (!isStateAvailable()) return decide(query);
-  try {
-    return await resolveSticky(database, routes, query);
-  } catch (error) {
-    if (error instanceof TalariaError && error.code === 'state_unavailable') return decide(query);
+): Resolution | Refusal | Promise<Resolution | Refusal> {
+  const first = resolve(routes, query);
+  if (!first.sticks || !isStateAvailable()) return first;
+  return resolveSticky(database, routes, query).catch((error) => {
+    // Without the database the hash of the conversation decides, so that stateless agents keep serving.
+    if (error instanceof TalariaError && error.code === 'state_unavailable') return first;
     throw error;
-  }
+  });
 }

@@ -65,7 +65,7 @@ export function createOpenAiCompatibleModel(options: OpenAiCompatibleOptions): M
 }
 
 interface Reader extends AnswerSink {
-  readonly result: (model: string, apiKey: string | undefined) => Promise<ModelAnswer>;
+  readonly result: (model: string, apiKey: string | undefined) => ModelAnswer | Promise<ModelAnswer>;
 }
 
 /** Reads a stream event by event, and everything else, errors included, as a whole. */
@@ -88,26 +88,28 @@ function createReader(call: ModelCall): Reader {
       pieces.push(bytes);
     },
     isComplete: () => stream?.isDone() ?? false,
-    result: async (model, apiKey) => {
-      if (stream) return await toModelAnswer(stream.result(), model, call);
+    result: (model, apiKey) => {
+      if (stream) return toModelAnswer(stream.result(), model, call);
       const text = (pieces.length === 1 ? pieces[0] : Buffer.concat(pieces))?.toString('utf8') ?? '';
       if (head.status !== 200) throw refusedAnswer(head.status, head.headers, text, apiKey);
       const answer = readWhole(text);
-      if (answer.text !== '') await call.onDelta?.({ type: 'text', text: answer.text });
-      return await toModelAnswer(answer, model, call);
+      const said = answer.text === '' ? undefined : call.onDelta?.({ type: 'text', text: answer.text });
+      return said === undefined
+        ? toModelAnswer(answer, model, call)
+        : said.then(() => toModelAnswer(answer, model, call));
     },
   };
 }
 
-/** Hands on what is left of the calls. */
-async function toModelAnswer(
+/** Hands on what is left of the calls; without any there is nothing to wait for. */
+function toModelAnswer(
   { text, finishReason, usage, calls }: Answer,
   model: string,
   call: ModelCall,
-): Promise<ModelAnswer> {
+): ModelAnswer | Promise<ModelAnswer> {
   const toolCalls = calls?.finish() ?? [];
-  if (calls) await handOn(calls.drain(), call);
-  return { text, toolCalls, finishReason: finishReasonOf(finishReason, toolCalls.length), usage, model };
+  const answer = { text, toolCalls, finishReason: finishReasonOf(finishReason, toolCalls.length), usage, model };
+  return calls === undefined ? answer : handOn(calls.drain(), call).then(() => answer);
 }
 
 async function handOn(deltas: readonly Delta[], { onDelta, signal }: ModelCall): Promise<void> {

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../../core/lib/clock.ts';
-import { newId } from '../../../core/lib/id.ts';
+import { newHexId } from '../../../core/lib/id.ts';
 import type { ResolveQuery } from '../../../core/route/resolve.ts';
 import { textOf } from '../../agent/models/port.ts';
 import type { TurnEvent } from '../../agent/steps.ts';
@@ -66,7 +66,7 @@ export async function answerChat(
   const turn = await openTurn(options, { request, reply, headers, body, idempotency, clientSignal });
   describeTurn(request, reply, turn, headers);
   const frame = {
-    id: `chatcmpl-${(turn.run ?? newId()).replaceAll('-', '')}`,
+    id: `chatcmpl-${turn.run === undefined ? newHexId() : turn.run.replaceAll('-', '')}`,
     created: Math.floor((turn.createdAt ?? options.clock.now()) / 1_000),
     model: modelName(turn.resolution.agentName),
   };
