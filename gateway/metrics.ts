@@ -1,6 +1,7 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import { rejectionReasons } from '../core/snapshot/decode.ts';
 import { createTally, type Tally } from './tally.ts';
+import { createTimings, type Timings } from './timings.ts';
 
 /** The gateway's metrics and the one registry that `/metrics` prints; other parts add their own to `registry`. */
 export interface Metrics {
@@ -8,7 +9,7 @@ export interface Metrics {
   /** Requests answered, by `path` (the route's pattern), `status` and error `code` ('' on success). */
   readonly requests: Tally;
   /** Seconds from the first byte of a request to the last of its answer, by `path`. */
-  readonly requestSeconds: Histogram<'path'>;
+  readonly requestSeconds: Timings;
   /** Turns by `agent` and `outcome` (`completed` or an error code). */
   readonly turns: Tally;
   /** Tokens by `agent` and `direction` (`input`, `output`), as the model servers reported them. */
@@ -43,7 +44,7 @@ export function createMetrics(): Metrics {
       labelNames: ['path', 'status', 'code'],
       registers,
     }),
-    requestSeconds: new Histogram({
+    requestSeconds: createTimings({
       name: 'talaria_http_request_seconds',
       help: 'Time from the start of an HTTP request to the end of its answer.',
       labelNames: ['path'],

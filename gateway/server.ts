@@ -144,7 +144,7 @@ function observe(
     const seconds = Math.round((performance.now() - started) * 1_000) / 1_000_000;
     const status = reply.raw.headersSent ? reply.raw.statusCode : 499;
     metrics.requests.add(1, path, String(status), request.errorCode);
-    metrics.requestSeconds.observe({ path }, seconds);
+    metrics.requestSeconds.observe(path, seconds);
     if (!path.startsWith('/v1/') && !path.startsWith('/admin/')) return request.trace?.ended(status, request.errorCode);
     const { method, id, errorCode: code } = request;
     const traceId = request.trace?.span.context.traceId;

@@ -12,7 +12,7 @@ const redact = ['authorization', 'headers.authorization', 'apiKey', 'key', 'secr
  * the line's own fields come before them.
  */
 export function createLogger(name: string, level: string, bound?: () => object): Logger {
-  const flushing = level === 'silent' ? {} : { minLength: 4_096, periodicFlush: 50 };
+  const flushing = level === 'silent' ? {} : { minLength: 16_000, periodicFlush: 50 };
   const destination = pino.destination({ dest: 2, sync: false, ...flushing });
   process.once('exit', () => destination.flushSync());
   return pino(

@@ -15,13 +15,13 @@ export function countUsage(
 ): (call: ModelCall) => Promise<ModelAnswer> {
   if (onUsage === undefined) return callModel;
   return async (call) => {
-    call.signal.throwIfAborted();
+    call.limit.throwIfOver();
     const followed = followCall(call);
     let answer: ModelAnswer;
     try {
       answer = await callModel(followed.call);
     } catch (error) {
-      if (followed.began() || call.signal.aborted) {
+      if (followed.began() || call.limit.isOver()) {
         onUsage({ inputTokens: promptTokens(call), outputTokens: followed.outputTokens() });
       }
       throw error;

@@ -1,3 +1,4 @@
+import type { Deadline } from '../../core/lib/deadline.ts';
 import type { AgentEntry } from '../../core/snapshot/schema.ts';
 import {
   assistantMessage,
@@ -49,7 +50,8 @@ export interface Steps {
   /** Functions that the client runs: a call of one ends the turn. */
   readonly clientTools: readonly FunctionTool[];
   readonly parameters: TurnParameters;
-  readonly signal: AbortSignal;
+  /** The turn ends with it. */
+  readonly limit: Deadline;
   /** False: the model's answers are wanted whole, and only whole items are told. */
   readonly streams: boolean;
   readonly onEvent?: OnTurnEvent | undefined;
@@ -73,7 +75,7 @@ export interface StepsResult {
  * function that nobody offered is told to the model.
  */
 export async function takeSteps(steps: Steps): Promise<StepsResult> {
-  const { agent, ownTools, clientTools, signal } = steps;
+  const { agent, ownTools, clientTools, limit } = steps;
   const output: Item[] = [];
   const usageByModel = new Map<string, Usage>();
   const emit = async (item: Item) => {
@@ -99,7 +101,9 @@ export async function takeSteps(steps: Steps): Promise<StepsResult> {
     const own = calls.filter((call) => !isOf(clientTools, call));
     const isLast = step >= agent.tools.maxSteps;
     for (const call of own) {
-      const given = isLast ? noStepLeft : await runTool(ownTools, call, { agent, signal }, steps.askApproval);
+      const given = isLast
+        ? noStepLeft
+        : await runTool(ownTools, call, { agent, signal: limit.signal }, steps.askApproval);
       await emit(functionCallOutput(call.id, given));
     }
     if (isLast || own.length === 0 || own.length < answer.toolCalls.length) {
@@ -111,13 +115,13 @@ export async function takeSteps(steps: Steps): Promise<StepsResult> {
 }
 
 function modelCall(
-  { agent, ownTools, clientTools, parameters, signal }: Steps,
+  { agent, ownTools, clientTools, parameters, limit }: Steps,
   messages: readonly ChatMessage[],
   step: number,
   onDelta: ModelCall['onDelta'],
 ): ModelCall {
   const tools: readonly FunctionTool[] = ownTools.length === 0 ? clientTools : [...ownTools, ...clientTools];
-  if (tools.length === 0) return { messages, parameters, signal, onDelta };
+  if (tools.length === 0) return { messages, parameters, limit, onDelta };
   const isLast = step >= agent.tools.maxSteps && ownTools.length > 0;
   // A choice that forces a call holds for the first step; kept, it would never let the turn end.
   const isForced = step > 1 && parameters.toolChoice !== undefined && parameters.toolChoice !== 'none';
@@ -126,7 +130,7 @@ function modelCall(
     messages,
     tools,
     parameters: toolChoice === undefined ? parameters : { ...parameters, toolChoice },
-    signal,
+    limit,
     onDelta,
   };
 }

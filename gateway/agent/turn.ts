@@ -1,4 +1,4 @@
-import { deadline } from '../../core/lib/deadline.ts';
+import { type Deadline, deadline } from '../../core/lib/deadline.ts';
 import { TalariaError } from '../../core/lib/errors.ts';
 import type { Resolution } from '../../core/route/resolve.ts';
 import type { Table } from '../config/table.ts';
@@ -117,9 +117,9 @@ async function runWithin(turn: Turn, options: TurnRunnerOptions): Promise<StepsR
       ownTools,
       clientTools,
       parameters: turn.parameters ?? {},
-      signal: limit.signal,
+      limit,
       streams: turn.streams ?? turn.onEvent !== undefined,
-      onEvent: turn.onEvent && ((event) => untilTaken(turn.onEvent?.(event), limit.signal)),
+      onEvent: turn.onEvent && ((event) => untilTaken(turn.onEvent?.(event), limit)),
       askApproval: turn.askApproval,
     });
   } catch (error) {
@@ -131,8 +131,9 @@ async function runWithin(turn: Turn, options: TurnRunnerOptions): Promise<StepsR
 }
 
 /** Whoever takes the events may be slow for ever; the turn is not. */
-function untilTaken(taken: void | Promise<void>, signal: AbortSignal): void | Promise<void> {
+function untilTaken(taken: void | Promise<void>, limit: Deadline): void | Promise<void> {
   if (taken === undefined) return undefined;
+  const { signal } = limit;
   const { promise, reject } = Promise.withResolvers<never>();
   const giveUp = () => reject(signal.reason);
   if (signal.aborted) giveUp();

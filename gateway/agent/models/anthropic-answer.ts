@@ -31,8 +31,8 @@ export async function readAnswer(stream: Stream, call: ModelCall): Promise<Omit<
   }
 }
 
-async function handOn(delta: Delta, { onDelta, signal }: ModelCall): Promise<void> {
-  signal.throwIfAborted();
+async function handOn(delta: Delta, { onDelta, limit }: ModelCall): Promise<void> {
+  limit.throwIfOver();
   await onDelta?.(delta);
 }
 

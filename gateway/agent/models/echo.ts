@@ -3,13 +3,13 @@ import { type ChatMessage, type ModelClient, textOf } from './port.ts';
 /** Answers with the last user message, word by word when streamed. Usage counts words. For trials and tests. */
 export function createEchoModel(name: string): ModelClient {
   return {
-    complete: async ({ messages, signal, onDelta }) => {
+    complete: async ({ messages, limit, onDelta }) => {
       const text = lastUserText(messages);
       for (const word of onDelta ? words(text) : []) {
-        signal.throwIfAborted();
+        limit.throwIfOver();
         await onDelta?.({ type: 'text', text: word });
       }
-      signal.throwIfAborted();
+      limit.throwIfOver();
       const inputTokens = messages.reduce((sum, message) => sum + words(textOf(message)).length, 0);
       return {
         text,

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
+import type { Deadline } from '../../../core/lib/deadline.ts';
 
 /** Takes an answer as it comes in. What it throws ends the exchange and rejects it. */
 export interface AnswerSink {
@@ -16,31 +17,33 @@ export class ExchangeTimeout extends Error {
 }
 
 export interface ExchangeLimits {
-  readonly signal: AbortSignal;
+  readonly limit: Deadline;
   /** For the whole exchange, to the last byte. */
   readonly totalMs: number;
 }
 
 /**
  * One request and its answer, straight on undici's dispatcher: this is the hot path, and streams cost more than the
- * exchange itself. Resolves when the answer is complete. Rejects with the signal's reason, with ExchangeTimeout, or with
+ * exchange itself. Resolves when the answer is complete. Rejects with the limit's reason, with ExchangeTimeout, or with
  * what went wrong; each of them closes the request to the server.
  */
 export function exchange(
   dispatcher: Dispatcher,
   request: Dispatcher.DispatchOptions,
   sink: AnswerSink,
-  { signal, totalMs }: ExchangeLimits,
+  { limit, totalMs }: ExchangeLimits,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
+    if (limit.isOver()) return reject(limit.reason());
+    const { parent } = limit;
+    const remainingMs = limit.remainingMs();
     let controller: Dispatcher.DispatchController | undefined;
     /** What `onData` still works on; the answer is not complete before it. */
     let taking: Promise<void> | undefined;
     let failure: Error | undefined;
     const release = () => {
       clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
+      parent?.removeEventListener('abort', onAbort);
     };
     const succeed = () => {
       release();
@@ -52,8 +55,12 @@ export function exchange(
       reject(error);
       controller?.abort(failure);
     };
-    const onAbort = () => fail(signal.reason);
-    const timer = setTimeout(() => fail(new ExchangeTimeout()), totalMs);
+    const onAbort = () => fail(limit.reason());
+    // A timer may fire a millisecond early, when the limit is not over yet.
+    const timer =
+      remainingMs < totalMs
+        ? setTimeout(onAbort, remainingMs + 1)
+        : setTimeout(() => fail(new ExchangeTimeout()), totalMs);
     const take = (bytes: Buffer, from: Dispatcher.DispatchController) => {
       const work = sink.onData(bytes);
       if (work === undefined) {
@@ -66,7 +73,7 @@ export function exchange(
         if (sink.isComplete()) succeed();
       }, fail);
     };
-    signal.addEventListener('abort', onAbort, { once: true });
+    parent?.addEventListener('abort', onAbort, { once: true });
     dispatcher.dispatch(request, {
       onRequestStart: (started) => {
         controller = started;

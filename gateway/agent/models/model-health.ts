@@ -1,6 +1,7 @@
-import { Gauge, Histogram, type Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
 import type { Clock } from '../../../core/lib/clock.ts';
 import { createTally } from '../../tally.ts';
+import { createTimings } from '../../timings.ts';
 import { addressOf, type OneModel, type WatchCall } from './models.ts';
 
 /** Agents' authors choose the hosts: what is beyond this many in the life of a process is told together, as `other`. */
@@ -20,7 +21,7 @@ export function watchModelHealth(registry: Registry, clock: Clock): WatchCall {
     labelNames: ['agent', 'host', 'outcome'],
     registers,
   });
-  const seconds = new Histogram({
+  const seconds = createTimings({
     name: 'talaria_model_call_seconds',
     help: 'Time from the start of a call of a model to the end of its answer, of calls that were answered.',
     labelNames: ['host'],
@@ -50,7 +51,7 @@ export function watchModelHealth(registry: Registry, clock: Clock): WatchCall {
       if (outcome === 'aborted') return;
       const at = clock.monotonic();
       health.set(`${agent} ${host}`, { agent, host, healthy: outcome === 'ok', at });
-      if (outcome === 'ok') seconds.observe({ host }, (at - startedAt) / 1_000);
+      if (outcome === 'ok') seconds.observe(host, (at - startedAt) / 1_000);
     };
   };
 }

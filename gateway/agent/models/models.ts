@@ -80,7 +80,7 @@ async function watched(client: ModelClient, call: ModelCall, ended: ReturnType<W
     ended('ok', answer);
     return answer;
   } catch (error) {
-    if (call.signal.aborted) ended('aborted');
+    if (call.limit.isOver()) ended('aborted');
     else ended(error instanceof ModelError ? error.failure : 'bad_answer');
     throw error;
   }
@@ -94,7 +94,7 @@ async function callInOrder(agent: AgentEntry, call: ModelCall, complete: Complet
       return await withRetries(complete, settings, tracked);
     } catch (error) {
       failures.push(error);
-      if (call.signal.aborted || tracked.began()) throw error;
+      if (call.limit.isOver() || tracked.began()) throw error;
     }
   }
   throw failures[0];
@@ -163,8 +163,8 @@ async function withRetries(complete: Complete, settings: OneModel, call: Tracked
     } catch (error) {
       const again = error instanceof ModelError && error.retryable && !call.began() && attempt < settings.maxRetries;
       if (!again) throw error;
-      await sleep(Math.min(error.retryAfterMs ?? backoffMs(attempt, 250, 4_000), 10_000), call.signal);
-      call.signal.throwIfAborted();
+      await sleep(Math.min(error.retryAfterMs ?? backoffMs(attempt, 250, 4_000), 10_000), call.limit.signal);
+      call.limit.throwIfOver();
     }
   }
 }

@@ -29,7 +29,7 @@ export interface OpenAiCompatibleOptions {
 
 /**
  * A thin streaming client. A call ends at its deadline (`timeoutSeconds`, to the last byte), at a long silence, or when
- * its signal aborts, and each of them closes the request to the server. Text and calls are handed on as they come and no
+ * its limit is over, and each of them closes the request to the server. Text and calls are handed on as they come and no
  * faster than `onDelta` takes them.
  */
 export function createOpenAiCompatibleModel(options: OpenAiCompatibleOptions): ModelClient {
@@ -52,11 +52,11 @@ export function createOpenAiCompatibleModel(options: OpenAiCompatibleOptions): M
     complete: async (call) => {
       const reader = createReader(call);
       try {
-        const limits = { signal: call.signal, totalMs };
+        const limits = { limit: call.limit, totalMs };
         await exchange(dispatcher, { ...request, body: requestBody(settings, call) }, reader, limits);
         return await reader.result(settings.name, apiKey);
       } catch (error) {
-        if (call.signal.aborted) throw call.signal.reason;
+        call.limit.throwIfOver();
         if (error instanceof ExchangeTimeout) throw tooSlow(settings.timeoutSeconds, error);
         throw error instanceof ModelError ? error : connectionFailure(error, origin);
       }
@@ -112,9 +112,9 @@ function toModelAnswer(
   return calls === undefined ? answer : handOn(calls.drain(), call).then(() => answer);
 }
 
-async function handOn(deltas: readonly Delta[], { onDelta, signal }: ModelCall): Promise<void> {
+async function handOn(deltas: readonly Delta[], { onDelta, limit }: ModelCall): Promise<void> {
   for (const delta of onDelta ? deltas : []) {
-    signal.throwIfAborted();
+    limit.throwIfOver();
     await onDelta?.(delta);
   }
 }

@@ -1,3 +1,5 @@
+import type { Deadline } from '../../../core/lib/deadline.ts';
+
 /** One part of a message's content, in the shape of the OpenAI chat completions API. */
 export type ContentPart =
   | { readonly type: 'text'; readonly text: string }
@@ -94,14 +96,15 @@ export interface ModelCall {
   readonly messages: readonly ChatMessage[];
   readonly tools?: readonly FunctionTool[] | undefined;
   readonly parameters: TurnParameters;
-  readonly signal: AbortSignal;
+  /** The call ends with it. */
+  readonly limit: Deadline;
   /** Absent: the answer is wanted whole. */
   readonly onDelta?: OnDelta | undefined;
   /** Called as soon as anything of an answer came, and perhaps again: from here on it is paid for. */
   readonly onAnswer?: (() => void) | undefined;
 }
 
-/** One model of one provider. `complete` throws ModelError, or the signal's reason once it is aborted. */
+/** One model of one provider. `complete` throws ModelError, or the reason of the call's limit once that is over. */
 export interface ModelClient {
   readonly complete: (call: ModelCall) => Promise<ModelAnswer>;
 }

@@ -27,9 +27,34 @@ describe('a deadline', () => {
     expect(limit.signal.reason).toBe('gone');
   });
 
+  it('has the time of its making, whenever its signal is asked for', () => {
+    using limit = deadline(100);
+    vi.advanceTimersByTime(60);
+    const { signal } = limit;
+    expect(limit.remainingMs()).toBe(40);
+    vi.advanceTimersByTime(40);
+    expect(signal.aborted).toBe(true);
+    expect(limit.isOver()).toBe(true);
+  });
+
+  it('is over without a signal, too', () => {
+    const parent = new AbortController();
+    using byTime = deadline(100, parent.signal);
+    using byParent = deadline(200, parent.signal);
+    vi.advanceTimersByTime(100);
+    expect(byTime.throwIfOver).toThrow('the deadline passed');
+    expect(byParent.throwIfOver).not.toThrow();
+    parent.abort(new Error('gone'));
+    expect(byParent.throwIfOver).toThrow('gone');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('leaves no timer behind', () => {
     const limit = deadline(100);
+    expect(limit.signal.aborted).toBe(false);
+    expect(vi.getTimerCount()).toBe(1);
     limit[Symbol.dispose]();
+    expect(limit.signal.aborted).toBe(false);
     expect(vi.getTimerCount()).toBe(0);
   });
 });

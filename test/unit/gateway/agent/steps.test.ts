@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { deadline } from '../../../../core/lib/deadline.ts';
 import type { AgentEntry } from '../../../../core/snapshot/schema.ts';
 import { createModels, type Models } from '../../../../gateway/agent/models/models.ts';
 import { type Steps, type StepsResult, type TurnEvent, takeSteps } from '../../../../gateway/agent/steps.ts';
@@ -203,7 +204,9 @@ describe('a turn that is aborted', () => {
         }),
     };
     mock.next({ kind: 'tools', calls: [call('a', 'look', {})] });
-    await expect(take({ ownTools: [tool], signal: controller.signal })).rejects.toThrow('the client has gone');
+    await expect(take({ ownTools: [tool], limit: deadline(60_000, controller.signal) })).rejects.toThrow(
+      'the client has gone',
+    );
     expect(mock.requests).toHaveLength(1);
   });
 
@@ -220,7 +223,9 @@ describe('a turn that is aborted', () => {
       return 'approved' as const;
     };
     const tool: Tool = { name: 'look', requiresApproval: true, run };
-    await expect(take({ ownTools: [tool], askApproval, signal: controller.signal })).rejects.toThrow('stopped');
+    await expect(take({ ownTools: [tool], askApproval, limit: deadline(60_000, controller.signal) })).rejects.toThrow(
+      'stopped',
+    );
     expect(ran).toBe(false);
   });
 });
@@ -285,7 +290,7 @@ async function take(fields: Partial<Steps>): Promise<StepsResult> {
     clientTools: [],
     parameters: {},
     streams: fields.onEvent !== undefined,
-    signal: new AbortController().signal,
+    limit: deadline(60_000),
     ...fields,
   });
 }

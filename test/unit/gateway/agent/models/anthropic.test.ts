@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { deadline } from '../../../../../core/lib/deadline.ts';
 import type { AgentEntry } from '../../../../../core/snapshot/schema.ts';
 import { createModels, type Models } from '../../../../../gateway/agent/models/models.ts';
 import type { ChatMessage, Delta, ModelAnswer, ModelCall } from '../../../../../gateway/agent/models/port.ts';
@@ -318,7 +319,9 @@ describe('a server that fails', () => {
     const controller = new AbortController();
     mock.next({ kind: 'stall', text: 'half' });
     const onDelta = () => controller.abort();
-    await expect(call({}, { onDelta, signal: controller.signal })).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(call({}, { onDelta, limit: deadline(60_000, controller.signal) })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
     await waitFor('the server to see the request closed', () => mock.requests.at(-1)?.aborted());
   });
 
@@ -427,7 +430,7 @@ async function call(model: AgentFields['model'], fields: Partial<ModelCall> = {}
   return await models.forAgent(agentOf(model), { credential })({
     messages: [{ role: 'user', content: 'what is it?' }],
     parameters: {},
-    signal: new AbortController().signal,
+    limit: deadline(60_000),
     ...fields,
   });
 }

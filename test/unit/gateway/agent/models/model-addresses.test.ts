@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { deadline } from '../../../../../core/lib/deadline.ts';
 import { createModels, type Models } from '../../../../../gateway/agent/models/models.ts';
 import type { ModelCall } from '../../../../../gateway/agent/models/port.ts';
 import { createEgressPolicy } from '../../../../../gateway/egress.ts';
@@ -65,7 +66,7 @@ async function ask(provider: (typeof providers)[number], baseURL: string, allow:
   const call: ModelCall = {
     messages: [{ role: 'user', content: 'hello' }],
     parameters: {},
-    signal: AbortSignal.timeout(5_000),
+    limit: deadline(5_000),
   };
   return await models.forAgent(agent, { credential: () => 'sk-own' })(call);
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { deadline } from '../../../../../core/lib/deadline.ts';
 import { createModels, type Models } from '../../../../../gateway/agent/models/models.ts';
 import type { Delta, ModelAnswer, ModelCall } from '../../../../../gateway/agent/models/port.ts';
 import { createEgressPolicy } from '../../../../../gateway/egress.ts';
@@ -178,7 +179,9 @@ describe('a call that is streamed', () => {
     const controller = new AbortController();
     mock.next({ kind: 'stall', raw: head });
     const onDelta = () => controller.abort();
-    await expect(call({}, { onDelta, signal: controller.signal })).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(call({}, { onDelta, limit: deadline(60_000, controller.signal) })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
     await waitFor('the server to see the request closed', () => mock.requests.at(-1)?.aborted());
   });
 });
@@ -224,7 +227,7 @@ async function call(model: AgentFields['model'], fields: Partial<ModelCall> = {}
   return await ask({
     messages: [{ role: 'user', content: 'what is it?' }],
     parameters: {},
-    signal: new AbortController().signal,
+    limit: deadline(60_000),
     ...fields,
   });
 }
