@@ -2,15 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { Command, Option } from 'commander';
 import { compileRoutes } from '../core/route/compile.ts';
 import { type Envelope, envelope } from '../core/route/envelope.ts';
-import { type Explanation, explain } from '../core/route/explain.ts';
+import { explain } from '../core/route/explain.ts';
 import type { Principal } from '../core/route/principal.ts';
+import { toldExplanation } from '../core/route/told-explanation.ts';
 import { compile } from '../operator/translate/compile.ts';
 import { emptyContent } from '../operator/translate/published.ts';
 import { type ObjectReport, report } from '../operator/translate/report.ts';
 import { objectUid } from './dev/identity.ts';
 import { formatComplaints, formatProblems } from './dev/summary.ts';
 import { readWorkspace } from './dev/workspace.ts';
-import { formatExplanation, type Told } from './explanation-text.ts';
+import { formatExplanation } from './explanation-text.ts';
 import { addMessageOptions, type MessageOptions, messageOf } from './message-options.ts';
 
 const examples = `
@@ -41,17 +42,19 @@ async function run(folders: readonly string[], options: ExplainOptions): Promise
     process.exitCode = 1;
     return;
   }
+  if (resources.agents.length === 0)
+    process.stderr.write(`No Agent was found in ${folders.join(', ')}. Name the folder of its manifests.\n`);
   const published = { content: emptyContent, versionKey: randomBytes(32).toString('hex') };
   const compilation = compile(resources, published);
   const reported = report(compilation);
   process.stderr.write(formatComplaints(reported));
   const table = await compileRoutes(compilation.content);
   const message = envelope(messageOf(options));
-  const explanation = explain(table, { envelope: message, principal: callerOf(message), isRetired: () => false });
-  process.stdout.write(
-    options.output === 'json' ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(toTold(explanation)),
+  const told = toldExplanation(
+    explain(table, { envelope: message, principal: callerOf(message), isRetired: () => false }),
   );
-  if (explanation.outcome.kind === 'refused' || reported.objects.some(isRejected)) process.exitCode = 1;
+  process.stdout.write(options.output === 'json' ? `${JSON.stringify(told, null, 2)}\n` : formatExplanation(told));
+  if (told.outcome === 'refused' || reported.objects.some(isRejected)) process.exitCode = 1;
 }
 
 function isRejected({ verdicts }: ObjectReport): boolean {
@@ -63,12 +66,6 @@ function callerOf({ account, apiKey }: Envelope): Principal {
   const [ownAgent] = account.split('/');
   const own = account === '' || ownAgent === undefined ? {} : { ownAgent };
   return { id: 'local', role: 'admin', agents: '*', ...own, ...(apiKey === '' ? {} : { keyName: apiKey }) };
-}
-
-function toTold({ outcome, candidates, omitted }: Explanation): Told {
-  const rest = { candidates, omitted };
-  if (outcome.kind === 'refused') return { outcome: 'refused', code: outcome.code, message: outcome.message, ...rest };
-  return { outcome: 'resolved', agent: outcome.agentName, reason: outcome.reason, ...rest };
 }
 
 /** Explaining keeps nothing: every object is at its first generation. */

@@ -1,16 +1,9 @@
-import type { Explanation } from '../core/route/explain.ts';
+import type { ToldExplanation } from '../core/route/told-explanation.ts';
 import { printable } from './remote/output.ts';
 import { formatTable } from './table.ts';
 
-/** Who answers a message, or why nobody does, and what took part in that. */
-export type Told = Pick<Explanation, 'candidates' | 'omitted'> &
-  (
-    | { readonly outcome: 'resolved'; readonly agent: string; readonly reason: string }
-    | { readonly outcome: 'refused'; readonly code: string; readonly message: string }
-  );
-
 /** An explanation for people: the answer, and below it the rules that took part, in the order of precedence. */
-export function formatExplanation(told: Told): string {
+export function formatExplanation(told: ToldExplanation): string {
   const answer =
     told.outcome === 'resolved'
       ? `Agent "${told.agent}" would answer: ${told.reason}\n`

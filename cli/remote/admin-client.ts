@@ -1,3 +1,4 @@
+import type { ToldExplanation } from '../../core/route/told-explanation.ts';
 import type { Snapshot, SnapshotContent } from '../../core/snapshot/schema.ts';
 import type { Imported } from '../../gateway/archive/import-agent.ts';
 import type { Purged } from '../../gateway/archive/purge-agent.ts';
@@ -7,7 +8,6 @@ import type { DeliveryDetail, DeliveryObject } from '../../gateway/ingress/admin
 import type { JobDetail, JobObject } from '../../gateway/ingress/admin/job-object.ts';
 import type { AdminRunDetail, AdminRunObject } from '../../gateway/ingress/admin/run-object.ts';
 import type { AdminSessionObject } from '../../gateway/ingress/admin/session-object.ts';
-import type { Told } from '../explanation-text.ts';
 import { GatewayUnreachable } from './failures.ts';
 import {
   createSender,
@@ -81,7 +81,7 @@ export interface AdminClient {
   /** What the gateway serves. */
   readonly snapshot: () => Promise<ServedSnapshot>;
   /** Who would answer a message; the fields are those of `POST /admin/v1/explain`. */
-  readonly explain: (message: object) => Promise<Told>;
+  readonly explain: (message: object) => Promise<ToldExplanation>;
 }
 
 /** The first line of an archive and some of its others, as they stand there. */

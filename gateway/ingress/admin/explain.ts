@@ -5,6 +5,7 @@ import { type Envelope, envelope, platforms } from '../../../core/route/envelope
 import { type Explanation, explain } from '../../../core/route/explain.ts';
 import { mayCall, type Principal } from '../../../core/route/principal.ts';
 import type { ResolveQuery } from '../../../core/route/resolve.ts';
+import { toldExplanation } from '../../../core/route/told-explanation.ts';
 import { localPrincipal } from '../../admit/auth.ts';
 import type { Table } from '../../config/table.ts';
 import type { Database } from '../../db/pool.ts';
@@ -25,7 +26,8 @@ export function addExplain(app: FastifyInstance, options: ExplainOptions): void 
     const query = { envelope: message, principal: callerOf(message, table), isRetired: options.isRetired };
     const decide = (asked: ResolveQuery) => explain(table.routes, asked);
     const explanation = await decideSticky(options.database, query, decide, ({ outcome }) => outcome);
-    return toAnswer(visibleTo(principal, explanation, table), table);
+    const { revision, sequence } = table;
+    return { ...toldExplanation(visibleTo(principal, explanation, table)), revision, sequence };
   });
 }
 
@@ -84,15 +86,4 @@ function callerOf({ apiKey, account }: Envelope, table: Table): Principal {
   if (!key) throw new TalariaError('invalid_request', `There is no gateway key "${apiKey}".`, { param: 'apiKey' });
   const agents = key.agents.includes('*') ? '*' : key.agents;
   return { id: `gateway-key:${key.name}`, role: key.role, agents, keyName: key.name };
-}
-
-function toAnswer({ outcome, candidates, omitted }: Explanation, table: Table): object {
-  const { revision, sequence } = table;
-  const rest = { candidates, omitted, revision, sequence };
-  if (outcome.kind === 'refused') {
-    const { code, message, agentName, route, rule, reason } = outcome;
-    return { outcome: 'refused', code, message, agent: agentName, route, rule, reason, ...rest };
-  }
-  const { agentName, via, route, rule, reason } = outcome;
-  return { outcome: 'resolved', agent: agentName, via, route, rule, reason, ...rest };
 }

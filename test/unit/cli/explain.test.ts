@@ -16,12 +16,19 @@ describe('talaria explain', () => {
     expect(stdout).toMatch(/engineering\/ada\s+lost/);
   });
 
-  it('gives the same as JSON', async () => {
+  it('gives the same as JSON, in the shape of the admin API', async () => {
     const { code, stdout } = await explain(quickstart, '--chat-id', 'report-7', '-o', 'json');
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
-      outcome: { kind: 'resolved', agentName: 'reporter', route: 'reports', rule: 'report-chats' },
+      ...{ outcome: 'resolved', agent: 'reporter', via: 'rule', route: 'reports', rule: 'report-chats', omitted: 0 },
     });
+    expect(Object.keys(JSON.parse(stdout))).not.toContain('instructions');
+  });
+
+  it('says so when there is no Agent at all', async () => {
+    const { code, stderr } = await explain(folder, '--chat-id', 'c1');
+    expect(code).toBe(1);
+    expect(stderr).toContain(`No Agent was found in ${folder}.`);
   });
 
   it('exits 1 and says the code and the cure when the message would be refused', async () => {
