@@ -12,7 +12,7 @@ const redact = ['authorization', 'headers.authorization', 'apiKey', 'key', 'secr
  * the line's own fields come before them.
  */
 export function createLogger(name: string, level: string, bound?: () => object): Logger {
-  const flushing = level === 'silent' ? {} : { minLength: 16_000, periodicFlush: 50 };
+  const flushing = level === 'silent' ? {} : { minLength: fewestCharacters, periodicFlush: 50 };
   const destination = pino.destination({ dest: 2, sync: false, ...flushing });
   process.once('exit', () => destination.flushSync());
   return pino(
@@ -26,6 +26,9 @@ export function createLogger(name: string, level: string, bound?: () => object):
     destination,
   );
 }
+
+/** Of one write. The destination throws for 16,384 and more, which is its longest. */
+const fewestCharacters = 16_000;
 
 let lastTime = 0;
 let lastMember = '';

@@ -50,7 +50,7 @@ export interface Steps {
   /** Functions that the client runs: a call of one ends the turn. */
   readonly clientTools: readonly FunctionTool[];
   readonly parameters: TurnParameters;
-  /** The turn ends with it. */
+  /** The turn's. Its `signal` costs a timer: ask `isOver` where that is enough. */
   readonly limit: Deadline;
   /** False: the model's answers are wanted whole, and only whole items are told. */
   readonly streams: boolean;

@@ -133,6 +133,7 @@ async function runWithin(turn: Turn, options: TurnRunnerOptions): Promise<StepsR
 /** Whoever takes the events may be slow for ever; the turn is not. */
 function untilTaken(taken: void | Promise<void>, limit: Deadline): void | Promise<void> {
   if (taken === undefined) return undefined;
+  // Asking for the signal makes it: only an event that is waited for is worth one.
   const { signal } = limit;
   const { promise, reject } = Promise.withResolvers<never>();
   const giveUp = () => reject(signal.reason);

@@ -4,17 +4,19 @@ import type { Refusal } from '../../core/route/outcome.ts';
 import { type Resolution, type ResolveQuery, resolve } from '../../core/route/resolve.ts';
 import type { SqlClient } from '../db/pool.ts';
 
-/** Resolves with the agent of the conversation's newest live session, where the rule splits. */
+/** Resolves with the agent of the conversation's newest live session, where the rule splits. `first`: as it is without. */
 export async function resolveSticky(
   database: SqlClient,
   routes: RouteTable,
   query: ResolveQuery,
+  first: Resolution | Refusal = resolve(routes, query),
 ): Promise<Resolution | Refusal> {
   return await decideSticky(
     database,
     query,
     (asked) => resolve(routes, asked),
     (outcome) => outcome,
+    first,
   );
 }
 
@@ -27,8 +29,8 @@ export async function decideSticky<T>(
   query: ResolveQuery,
   decide: (query: ResolveQuery) => T,
   outcomeOf: (decided: T) => Resolution | Refusal,
+  first: T = decide(query),
 ): Promise<T> {
-  const first = decide(query);
   const { sticks, sessionScope } = outcomeOf(first);
   if (!sticks) return first;
   const stickyAgent = await findStickyAgent(database, query.envelope, sessionScope);

@@ -69,7 +69,7 @@ export function createStatelessTurns(options: StatelessTurnsOptions): StatelessT
   };
 }
 
-/** Most rules send all they match to one agent, which needs no look into the database and so no wait. */
+/** Resolves at once, unless the rule splits and the database answers. */
 function resolveTurn(
   { database, isStateAvailable }: StatelessTurnsOptions,
   { routes }: Table,
@@ -77,7 +77,7 @@ function resolveTurn(
 ): Resolution | Refusal | Promise<Resolution | Refusal> {
   const first = resolve(routes, query);
   if (!first.sticks || !isStateAvailable()) return first;
-  return resolveSticky(database, routes, query).catch((error) => {
+  return resolveSticky(database, routes, query, first).catch((error) => {
     // Without the database the hash of the conversation decides, so that stateless agents keep serving.
     if (error instanceof TalariaError && error.code === 'state_unavailable') return first;
     throw error;

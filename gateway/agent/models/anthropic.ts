@@ -30,16 +30,16 @@ export function createAnthropicModel({ settings, baseURL, apiKey, dispatcher }: 
   const fetch = createPackageFetch({ dispatcher, totalMs, extra: parseExtra(settings.parameters.extra) });
   return {
     complete: async (call) => {
-      using limit = deadline(totalMs, call.limit.signal);
+      using ownLimit = deadline(totalMs, call.limit.signal);
       try {
         call.limit.throwIfOver();
         const { createAnthropic } = await import('@ai-sdk/anthropic');
         const model = createAnthropic({ baseURL, apiKey, fetch }).languageModel(settings.name);
-        const { stream } = await model.doStream({ ...toCallOptions(settings, call), abortSignal: limit.signal });
+        const { stream } = await model.doStream({ ...toCallOptions(settings, call), abortSignal: ownLimit.signal });
         return { ...(await readAnswer(stream, call)), model: settings.name };
       } catch (error) {
         call.limit.throwIfOver();
-        if (limit.expired()) throw tooSlow(settings.timeoutSeconds, limit.reason());
+        if (ownLimit.expired()) throw tooSlow(settings.timeoutSeconds, ownLimit.reason());
         throw anthropicFailure(error, { origin, apiKey, call });
       }
     },

@@ -1,4 +1,4 @@
-import { newId } from '../../../core/lib/id.ts';
+import { newHexId } from '../../../core/lib/id.ts';
 import { type Delta, ModelError, type ToolCall } from './port.ts';
 
 /** Puts the calls of one answer together from `tool_calls` of the chat completions API, whole ones or pieces of a stream. */
@@ -130,7 +130,7 @@ function isJson(text: string): boolean {
 
 /** An id longer than a client may send back is of no use to it. */
 function idFor({ id }: Part): string {
-  return id !== '' && id.length <= maxIdLength ? id : `call_${newId().replaceAll('-', '')}`;
+  return id !== '' && id.length <= maxIdLength ? id : `call_${newHexId()}`;
 }
 
 function isPresent(value: unknown): boolean {

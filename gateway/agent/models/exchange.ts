@@ -18,7 +18,7 @@ export class ExchangeTimeout extends Error {
 
 export interface ExchangeLimits {
   readonly limit: Deadline;
-  /** For the whole exchange, to the last byte. */
+  /** For the whole exchange, to the last byte: ExchangeTimeout after it, unless `limit` ends before. */
   readonly totalMs: number;
 }
 
@@ -43,7 +43,7 @@ export function exchange(
     let failure: Error | undefined;
     const release = () => {
       clearTimeout(timer);
-      parent?.removeEventListener('abort', onAbort);
+      parent?.removeEventListener('abort', endByLimit);
     };
     const succeed = () => {
       release();
@@ -55,11 +55,14 @@ export function exchange(
       reject(error);
       controller?.abort(failure);
     };
-    const onAbort = () => fail(limit.reason());
-    // A timer may fire a millisecond early, when the limit is not over yet.
-    const timer =
+    const endByLimit = () => {
+      if (limit.isOver()) fail(limit.reason());
+      // Timers fire early at times, and whoever then asked the limit would take this for a failed connection.
+      else timer = setTimeout(endByLimit, 1);
+    };
+    let timer =
       remainingMs < totalMs
-        ? setTimeout(onAbort, remainingMs + 1)
+        ? setTimeout(endByLimit, remainingMs)
         : setTimeout(() => fail(new ExchangeTimeout()), totalMs);
     const take = (bytes: Buffer, from: Dispatcher.DispatchController) => {
       const work = sink.onData(bytes);
@@ -73,7 +76,7 @@ export function exchange(
         if (sink.isComplete()) succeed();
       }, fail);
     };
-    parent?.addEventListener('abort', onAbort, { once: true });
+    parent?.addEventListener('abort', endByLimit, { once: true });
     dispatcher.dispatch(request, {
       onRequestStart: (started) => {
         controller = started;

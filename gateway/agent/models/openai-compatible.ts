@@ -28,9 +28,9 @@ export interface OpenAiCompatibleOptions {
 }
 
 /**
- * A thin streaming client. A call ends at its deadline (`timeoutSeconds`, to the last byte), at a long silence, or when
- * its limit is over, and each of them closes the request to the server. Text and calls are handed on as they come and no
- * faster than `onDelta` takes them.
+ * A thin streaming client. A call ends after `timeoutSeconds` (to the last byte), at a long silence, or with the limit of
+ * its turn, and each of them closes the request to the server. Text and calls are handed on as they come and no faster
+ * than `onDelta` takes them.
  */
 export function createOpenAiCompatibleModel(options: OpenAiCompatibleOptions): ModelClient {
   const { settings, apiKey, dispatcher } = options;

@@ -96,7 +96,7 @@ export interface ModelCall {
   readonly messages: readonly ChatMessage[];
   readonly tools?: readonly FunctionTool[] | undefined;
   readonly parameters: TurnParameters;
-  /** The call ends with it. */
+  /** The turn's. Its `signal` costs a timer: ask `isOver` where that is enough. */
   readonly limit: Deadline;
   /** Absent: the answer is wanted whole. */
   readonly onDelta?: OnDelta | undefined;

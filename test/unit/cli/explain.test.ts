@@ -22,7 +22,10 @@ describe('talaria explain', () => {
     expect(JSON.parse(stdout)).toMatchObject({
       ...{ outcome: 'resolved', agent: 'reporter', via: 'rule', route: 'reports', rule: 'report-chats', omitted: 0 },
     });
-    expect(Object.keys(JSON.parse(stdout))).not.toContain('instructions');
+    const fields = ['agent', 'candidates', 'omitted', 'outcome', 'reason', 'route', 'rule', 'via'];
+    expect(Object.keys(JSON.parse(stdout)).sort()).toEqual(fields);
+    const refused = await explain(quickstart, '--model', 'talaria/nobody', '-o', 'json');
+    expect(JSON.parse(refused.stdout)).toMatchObject({ outcome: 'refused', code: 'model_not_found' });
   });
 
   it('says so when there is no Agent at all', async () => {

@@ -49,7 +49,30 @@ describe('a deadline', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('leaves no timer behind', () => {
+  it('that has expired stays expired when its parent aborts after that', () => {
+    const parent = new AbortController();
+    using limit = deadline(100, parent.signal);
+    vi.advanceTimersByTime(100);
+    expect(limit.expired()).toBe(true);
+    parent.abort(new Error('gone'));
+    expect(limit.expired()).toBe(true);
+    expect(limit.throwIfOver).toThrow('the deadline passed');
+    expect(limit.signal.reason).toMatchObject({ name: 'TimeoutError' });
+  });
+
+  it('hears its parent no more once it is disposed', () => {
+    const parent = new AbortController();
+    const limit = deadline(100, parent.signal);
+    const { signal } = limit;
+    limit[Symbol.dispose]();
+    parent.abort();
+    expect(signal.aborted).toBe(false);
+  });
+
+  it('leaves no timer behind, not even for a signal that is asked for too late', () => {
+    const late = deadline(100);
+    late[Symbol.dispose]();
+    expect(late.signal.aborted).toBe(false);
     const limit = deadline(100);
     expect(limit.signal.aborted).toBe(false);
     expect(vi.getTimerCount()).toBe(1);

@@ -206,6 +206,22 @@ describe('a model server that fails', () => {
     await waitFor('the server to see the request closed', () => mock.requests.at(-1)?.aborted());
   });
 
+  it('is left with the limit of its turn where that is nearer: nothing is repeated and no fallback is asked', async () => {
+    const [before, beforeOther] = [mock.requests.length, other.requests.length];
+    mock.next({ kind: 'hang' });
+    const model = { timeoutSeconds: 5, maxRetries: 2, fallbacks: [fallback()] };
+    await expect(call(model, { limit: deadline(100) })).rejects.toMatchObject({ name: 'TimeoutError' });
+    await waitFor('the server to see the request closed', () => mock.requests.at(-1)?.aborted());
+    expect([mock.requests.length - before, other.requests.length - beforeOther]).toEqual([1, 0]);
+  });
+
+  it('is not made once the limit of its turn is over', async () => {
+    const before = mock.requests.length;
+    const limit = deadline(60_000, AbortSignal.abort(new Error('gone')));
+    await expect(call({ maxRetries: 2, fallbacks: [fallback()] }, { limit })).rejects.toThrow('gone');
+    expect(mock.requests.length).toBe(before);
+  });
+
   it('cannot be reached', async () => {
     await expect(call({ baseURL: 'http://127.0.0.1:1/v1' })).rejects.toThrow(/could not be reached.*ECONNREFUSED/);
   });

@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { TalariaError } from '../../../../../core/lib/errors.ts';
 import { readChatBody } from '../../../../../gateway/ingress/chat-completions/chat-body.ts';
 
 describe('the image of a message', () => {
@@ -29,6 +31,28 @@ describe('the image of a message', () => {
       expect.objectContaining({ code: 'invalid_request', param: 'messages[0].content[0].image_url.url' }),
     );
   });
+});
+
+it('a body of usual fields is read, and refused, as one with a field more', () => {
+  const odd = fc.constantFrom<unknown>(null, true, -1, 0.5, 1, 3, '', 'text', [], ['a'], {}, { include_usage: true });
+  const said = fc.constantFrom<unknown>([{ role: 'user', content: 'hi' }], [], [{ role: 'nobody' }], null);
+  const [model, stream, max_tokens, stop] = [odd, odd, odd, odd];
+  const fields = { model, stream, max_tokens, stop, messages: said, stream_options: odd, temperature: odd, top_p: odd };
+  const bodies = fc.record({ ...fields, max_completion_tokens: odd }, { requiredKeys: [] });
+  const outcome = (body: object): unknown => {
+    try {
+      return readChatBody(body);
+    } catch (error) {
+      if (!(error instanceof TalariaError)) throw error;
+      return { code: error.code, param: error.param, message: error.message };
+    }
+  };
+  fc.assert(
+    fc.property(bodies, (body) => {
+      expect(outcome(body)).toEqual(outcome({ ...body, seed: null }));
+    }),
+    { numRuns: 500, examples: [[{ messages: [{ role: 'user', content: 'hi' }], stream: true }]] },
+  );
 });
 
 function withImage(url: string): object {
