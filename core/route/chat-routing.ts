@@ -1,9 +1,10 @@
 import type { RouteEntry } from '../snapshot/schema.ts';
 import type { WantedChat } from './chat-egress.ts';
 import { possibleChatTypes } from './chat-type.ts';
+import { comparedFields } from './compared.ts';
 import type { ChatType } from './envelope.ts';
 import { compareMatches } from './order.ts';
-import { comparedFields, type RankedMatch, rankRoute } from './shadow-shapes.ts';
+import { type RankedMatch, rankRoute } from './shadow-shapes.ts';
 
 /** What Routes say about chats before anybody has written there. */
 export interface ChatRouting {

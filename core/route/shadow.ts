@@ -1,14 +1,8 @@
 import { matchFields, type RouteEntry } from '../snapshot/schema.ts';
+import { comparedFields, headerOf, isWithin } from './compared.ts';
 import { compareAge, compareMatches } from './order.ts';
-import {
-  comparedFields,
-  headerOf,
-  partsIn,
-  type RankedMatch,
-  rankRoute,
-  type Shape,
-  shapesOf,
-} from './shadow-shapes.ts';
+import { partsIn, type RankedMatch, rankRoute, type Shape, shapesOf } from './shadow-shapes.ts';
+import { suspectRoutes } from './shadow-suspects.ts';
 
 /** A rule that no message can reach, and a rule that makes it so. */
 export interface ShadowedRule {
@@ -23,7 +17,7 @@ export interface ShadowedRule {
  * In the order of the input; what is found does not depend on that order.
  */
 export function findShadowed(routes: readonly RouteEntry[]): readonly ShadowedRule[] {
-  const ranked = routes.map(rankRoute);
+  const ranked = suspectRoutes(routes, maxComparisons).map(rankRoute);
   const shapes = shapesOf(ranked);
   const found: ShadowedRule[] = [];
   const work = { left: maxComparisons };
@@ -69,7 +63,7 @@ function shadowOf(
 function coverOf(match: RankedMatch, shapes: readonly Shape[], work: Work): RankedMatch | undefined {
   let best = coverInRoute(match, work);
   for (const shape of shapes) {
-    work.left -= (shape.mask & ~match.mask) === 0 ? shapeWeight : 1;
+    work.left -= isWithin(shape, match) ? shapeWeight : 1;
     const group = partsIn(shape, match);
     const cover = group && coverInGroup(group, match);
     if (cover !== undefined && (best === undefined || compareMatches(cover, best) < 0)) best = cover;
@@ -119,7 +113,7 @@ function excludes(a: RankedMatch, b: RankedMatch): boolean {
 
 function isPartOf(part: RankedMatch, whole: RankedMatch): boolean {
   return (
-    (part.mask & ~whole.mask) === 0 &&
+    isWithin(part, whole) &&
     comparedFields.every(({ name }) => (part.entry[name] ?? whole.entry[name]) === whole.entry[name]) &&
     part.headers.every(({ name, value }) => headerOf(whole, name) === value)
   );

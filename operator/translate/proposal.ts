@@ -34,11 +34,11 @@ export function propose<D extends Pick<Applicant, 'uid' | 'name' | 'createdAt'>,
 ): readonly Proposal<D, E>[] {
   return declared.toSorted(byName).map((object) => {
     const known = proposals.get(object) as Proposal<D, E> | undefined;
-    const fallback = (now: SourceLookups) => fallbackOf(object, rules, now);
     const choice = choose(object, rules, lookups, known?.choice);
     if (known?.choice === choice) return known;
     const { uid, name, createdAt } = object;
     const wanted = chargesOf(choice.candidate);
+    const fallback = fallbackOf(object, rules);
     const proposal = { uid, name, createdAt, declared: object, choice, wanted, fallback, memory: {} };
     proposals.set(object, proposal);
     return proposal;
@@ -58,24 +58,26 @@ function choose<D extends object, E extends Entry>(
     return choice;
   } catch (error) {
     const rejection = faultRejection(error);
-    const candidate = fallbackOf(object, rules, lookups);
+    const candidate = fallbackOf(object, rules)(lookups);
     const isSame = before?.candidate === candidate && before.rejection?.fault === rejection.fault;
     return isSame ? before : { candidate, rejection, fresh: absent };
   }
 }
 
+/** Made apart from the lookups of now: what it held of them, it would hold for as long as the object lives. */
 function fallbackOf<D extends object, E extends Entry>(
   object: D,
   rules: KindRules<D, E>,
-  lookups: SourceLookups,
-): Candidate<E> {
-  try {
-    const candidate = rules.fallback(object, lookups);
-    chargesOf(candidate);
-    return candidate;
-  } catch {
-    return absent;
-  }
+): (lookups: SourceLookups) => Candidate<E> {
+  return (lookups) => {
+    try {
+      const candidate = rules.fallback(object, lookups);
+      chargesOf(candidate);
+      return candidate;
+    } catch {
+      return absent;
+    }
+  };
 }
 
 /** What an object gets: what it wants, or where a budget was short its fallback. */
