@@ -45,12 +45,13 @@ export async function startBundledOperator(options: BundledOperatorOptions): Pro
   await writeComponentKubeconfig(kubeconfig, options.kubeconfig, client.namespace, 'operator');
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const args = await argsOfChart(client);
+  const { args, env } = await containerOfChart(client);
   const startedAt = performance.now();
   let log = '';
   const running = await startTethered(process.execPath, args, {
     cwd: path.dirname(dist),
     env: {
+      ...Object.fromEntries(env.map(({ name, value = '' }) => [name, value])),
       KUBECONFIG: kubeconfig,
       NODE_ENV: 'production',
       NODE_COMPILE_CACHE: path.join(dist, 'compile-cache'),
@@ -101,14 +102,21 @@ function statusMiB(pid: number, field: string): number {
 
 interface Deployment extends KubeObject {
   readonly spec: {
-    readonly template: { readonly spec: { readonly containers: readonly { readonly args: string[] }[] } };
+    readonly template: { readonly spec: { readonly containers: readonly Container[] } };
   };
 }
 
-/** What the chart gives Node to run. */
-async function argsOfChart(client: KubeClient): Promise<readonly string[]> {
+interface Container {
+  readonly args: readonly string[];
+  readonly env: readonly { readonly name: string; readonly value?: string }[];
+}
+
+/** What the chart gives Node to run, and its settings, of which those of a pod are replaced. */
+async function containerOfChart(client: KubeClient): Promise<Container> {
   const deployment = (await client.get(deployments, 'talaria-operator')) as Deployment | undefined;
-  return deployment?.spec.template.spec.containers[0]?.args ?? [];
+  const [container] = deployment?.spec.template.spec.containers ?? [];
+  if (container === undefined) throw new Error('the chart is not installed: there is no Deployment talaria-operator');
+  return container;
 }
 
 function sumOf(name: string, metrics: string): number {

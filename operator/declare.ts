@@ -5,11 +5,12 @@ import { agentSchema } from '../crds/agent.ts';
 import { type Kind, metadataSchema } from '../crds/common.ts';
 import { cronJobSchema } from '../crds/cron-job.ts';
 import { limitedFields } from '../crds/limited.ts';
-import { routeSchema } from '../crds/route.ts';
+import { type Route, routeSchema } from '../crds/route.ts';
 import { ruleProblems } from '../crds/rule-problems.ts';
 import type { ObjectOf } from '../crds/rules.ts';
 import { acceptance } from '../crds/verdict.ts';
 import type { ConfigMapResource, Declared, Rejection, SecretResource } from './resources.ts';
+import { createShared } from './shared.ts';
 import { faultRejection } from './translate/fault.ts';
 
 /** Labels that give Talaria leave to use an object. */
@@ -44,13 +45,13 @@ export async function declare<K extends Kind>(kind: K, raw: KubeObject): Promise
 async function judged<K extends Kind>(
   kind: K,
   raw: KubeObject,
-): Promise<Pick<Declared<ObjectOf[K]>, 'object' | 'rejection' | 'limited'>> {
+): Promise<Pick<Declared<ObjectOf[K]>, 'spec' | 'rejection' | 'limited'>> {
   try {
     const { object, problem } = read(kind, raw);
-    if (object === undefined) return { object, rejection: problem, limited: [] };
-    return { object, rejection: await rejectionOf(object), limited: limitedFields(object) };
+    if (object === undefined) return { spec: undefined, rejection: problem, limited: [] };
+    return { spec: compact(object), rejection: await rejectionOf(object), limited: limitedFields(object) };
   } catch (error) {
-    return { object: undefined, rejection: faultRejection(error), limited: [] };
+    return { spec: undefined, rejection: faultRejection(error), limited: [] };
   }
 }
 
@@ -90,6 +91,14 @@ function read<K extends Kind>(kind: K, raw: KubeObject): { object?: ObjectOf[K];
   if (broken !== undefined) return { problem: invalid(broken.path, broken.message) };
   return { object: parsed.data as unknown as ObjectOf[K] };
 }
+
+/** Of tens of thousands of rules many name the same Agents. */
+function compact<T extends ObjectOf[Kind]>({ spec }: T): T['spec'] {
+  if (!('rules' in spec)) return spec;
+  return { ...spec, rules: spec.rules.map((rule) => ({ ...rule, agentRefs: sharedRefs(rule.agentRefs) })) };
+}
+
+const sharedRefs = createShared<Route['spec']['rules'][number]['agentRefs']>();
 
 /** There are thousands of objects, and only their spec is asked for. */
 function withoutStatus(raw: KubeObject): object {

@@ -36,8 +36,8 @@ export function createGather(
  * There are thousands of specs, and the watch needs its copy no more: from now on it holds the one that was read, which
  * reads the same again.
  */
-function keepOneSpec(raw: KubeObject, { object }: Declared<{ readonly spec: object }>): void {
-  if (object !== undefined) Reflect.set(raw, 'spec', object.spec);
+function keepOneSpec(raw: KubeObject, { spec }: Declared<{ readonly spec: object }>): void {
+  if (spec !== undefined) Reflect.set(raw, 'spec', spec);
 }
 
 /** Whether a change of an Agent, Route or CronJob can matter to translate: status and managed fields cannot. */

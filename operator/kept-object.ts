@@ -2,6 +2,7 @@ import { fieldManagersOf } from '../core/kube/field-managers.ts';
 import type { KubeMetadata, KubeObject } from '../core/kube/types.ts';
 import { runAtAnnotation } from './declare.ts';
 import { type Condition, operatorTypes } from './object-status.ts';
+import { createShared } from './shared.ts';
 
 interface Declaration extends KubeObject {
   readonly spec?: unknown;
@@ -49,14 +50,4 @@ function keptStatus(status: Declaration['status']): Declaration['status'] {
 }
 
 /** Nearly all of many objects have the same few conditions. */
-const conditionsByText = new Map<string, Condition>();
-const maxShared = 10_000;
-
-function shared(condition: Condition): Condition {
-  const text = JSON.stringify(condition);
-  const known = conditionsByText.get(text);
-  if (known !== undefined) return known;
-  if (conditionsByText.size >= maxShared) conditionsByText.clear();
-  conditionsByText.set(text, condition);
-  return condition;
-}
+const shared = createShared<Condition>();

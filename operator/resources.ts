@@ -29,10 +29,10 @@ export interface Identity {
 }
 
 /** One Agent, Route or CronJob as somebody declared it, with what the object alone says about its validity. */
-export interface Declared<T> extends Identity {
+export interface Declared<T extends { readonly spec: object }> extends Identity {
   readonly kind: Kind;
-  /** undefined when the spec does not fit the schema; then `rejection` says why. */
-  readonly object: T | undefined;
+  /** undefined when it does not fit the schema; then `rejection` says why. */
+  readonly spec: T['spec'] | undefined;
   /** Why this generation is not accepted, whatever else is in the namespace. */
   readonly rejection: Rejection | undefined;
   /** Takes effect also when the generation is not accepted. */

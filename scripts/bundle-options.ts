@@ -4,8 +4,9 @@ import type { BuildOptions } from 'esbuild';
 export const bundleOptions = {
   bundle: true,
   splitting: true,
-  minify: true,
-  keepNames: true,
+  // Names stay: logs and stack traces show them, and minified ones would have to be set again at every start.
+  minifySyntax: true,
+  minifyWhitespace: true,
   platform: 'node',
   format: 'esm',
   target: 'node24',

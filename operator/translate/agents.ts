@@ -30,9 +30,9 @@ export const agentRules: KindRules<Declared<Agent>, AgentEntry> = {
 };
 
 function freshAgent(declared: Declared<Agent>, lookups: SourceLookups): Candidate<AgentEntry> {
-  const agent = declared.object;
-  if (agent === undefined) return absent;
-  const { entry, texts, sources } = plainEntry(declared, agent);
+  const { spec } = declared;
+  if (spec === undefined) return absent;
+  const { entry, texts, sources } = plainEntry(declared, spec);
   return filled(declared, entry, { owner: entry.name, sources, lookups, textOf: (hash) => texts.get(hash) });
 }
 
@@ -115,7 +115,7 @@ function resolveEntry(plain: AgentEntry, resolver: Resolver): AgentEntry {
 /** The entry of a spec before any ConfigMap or Secret is read. */
 function plainEntry(
   { name, uid, generation }: Declared<Agent>,
-  { spec }: Agent,
+  spec: Agent['spec'],
 ): { entry: AgentEntry; texts: ReadonlyMap<string, string>; sources: EntryOrigin['sources'] } {
   const { hashOf, texts, sources, addSource } = textSources();
   const { fallbacks, apiKeySecretRef, ...settings } = spec.model;

@@ -42,11 +42,11 @@ export interface Choice<E extends Entry> {
   readonly fresh: Candidate<E>;
 }
 
-/** How objects of one kind become entries. Both functions give the same value while nothing they read changes. */
+/** How objects of one kind become entries. Both give the same value while nothing they read changes. */
 export interface KindRules<D, E extends Entry> {
-  readonly choose: (declared: D, lookups: SourceLookups) => Choice<E>;
+  choose(declared: D, lookups: SourceLookups): Choice<E>;
   /** What an object gets when there is no room for its choice: what is published of it, or nothing. */
-  readonly fallback: (declared: D, lookups: SourceLookups) => Candidate<E>;
+  fallback(declared: D, lookups: SourceLookups): Candidate<E>;
 }
 
 /** What an entry is made from besides its own object. */

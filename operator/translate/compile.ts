@@ -9,7 +9,7 @@ import type { Compilation } from './compilation.ts';
 import { defaultAgentUid, withDefault } from './default-agent.ts';
 import { jobRules } from './jobs.ts';
 import { keyRules } from './keys.ts';
-import { granted, type Proposal, propose, reused, type Settled, settle } from './proposal.ts';
+import { fallbackOf, granted, type Proposal, propose, reused, type Settled, settle } from './proposal.ts';
 import { emptyContent, type Published, sourceLookups } from './published.ts';
 import { recompile } from './recompile.ts';
 import { routeRules } from './routes.ts';
@@ -40,7 +40,11 @@ function compileAll(resources: Resources, published: Published): Compilation {
   const everyone: readonly Proposal<object, Entry>[] = Object.values(proposed).flat();
   const before =
     published.isCopy === true ? sourceLookups(resources, { ...published, content: emptyContent }) : lookups;
-  const { short, spare } = admit(everyone, (proposal) => chargesOf(proposal.fallback(lookups)), budgetLimits);
+  const { short, spare } = admit(
+    everyone,
+    ({ declared, rules }) => chargesOf(fallbackOf(declared, rules, lookups)),
+    budgetLimits,
+  );
   const settled = {
     agents: settle(proposed.agents, short, lookups, agentFinish(proposed.agents, short, lookups, before)),
     routes: settle(proposed.routes, short, lookups, (entry) => reused(entry, before.publishedRoute(entry.uid))),

@@ -26,9 +26,9 @@ export const jobRules: KindRules<Declared<CronJob>, JobEntry> = {
 };
 
 function freshJob(declared: Declared<CronJob>, lookups: SourceLookups): Candidate<JobEntry> {
-  const job = declared.object;
-  if (job === undefined) return absent;
-  const { entry, texts, sources } = plainEntry(declared, job);
+  const { spec } = declared;
+  if (spec === undefined) return absent;
+  const { entry, texts, sources } = plainEntry(declared, spec);
   return filled(declared, entry, { owner: entry.name, sources, lookups, textOf: (hash) => texts.get(hash) });
 }
 
@@ -71,7 +71,7 @@ function withSecrets(target: DeliverTarget, list: string, agent: string, resolve
 /** The entry of a spec before any ConfigMap or Secret is read. */
 function plainEntry(
   { name, uid, generation }: Declared<CronJob>,
-  { spec }: CronJob,
+  spec: CronJob['spec'],
 ): { entry: JobEntry; texts: ReadonlyMap<string, string>; sources: EntryOrigin['sources'] } {
   const { hashOf, texts, sources, addSource } = textSources();
   const agent = spec.agentRef.name;

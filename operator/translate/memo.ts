@@ -8,31 +8,45 @@ export type Lookups = Readonly<Record<string, (name: string) => unknown>>;
 export function memoised<K extends object, L extends Lookups, V>(
   compute: (key: K, lookups: L) => V,
 ): (key: K, lookups: L) => V {
-  const known = new WeakMap<K, { readonly reads: readonly Read[]; readonly value: V }>();
+  const known = new WeakMap<K, Memo<V>>();
   return (key, lookups) => {
     const memo = known.get(key);
-    if (memo?.reads.every((read) => lookups[read.lookup]?.(read.name) === read.answer)) return memo.value;
-    const reads: Read[] = [];
+    if (memo !== undefined && isSame(memo, lookups)) return memo.value;
+    const reads: unknown[] = [];
     const value = compute(key, recording(lookups, reads));
-    known.set(key, { reads: reads.slice(), value });
+    known.set(key, { reads: reads.length === 0 ? none : reads.slice(), value });
     return value;
   };
 }
 
-interface Read {
-  readonly lookup: string;
-  readonly name: string;
-  readonly answer: unknown;
+interface Memo<V> {
+  /** Lookup, name and answer of each question in turn, for an object each would be many times as large. */
+  readonly reads: readonly unknown[];
+  readonly value: V;
 }
 
-function recording<L extends Lookups>(lookups: L, reads: Read[]): L {
+const none: readonly unknown[] = [];
+
+function isSame({ reads }: Memo<unknown>, lookups: Lookups): boolean {
+  for (let at = 0; at < reads.length; at += 3) {
+    if (lookups[reads[at] as string]?.(reads[at + 1] as string) !== reads[at + 2]) return false;
+  }
+  return true;
+}
+
+function recording<L extends Lookups>(lookups: L, reads: unknown[]): L {
   const recorded = Object.entries(lookups).map(([lookup, answerOf]) => {
     const record = (name: string) => {
       const answer = answerOf(name);
-      if (!reads.some((read) => read.name === name && read.lookup === lookup)) reads.push({ lookup, name, answer });
+      if (!isAsked(reads, lookup, name)) reads.push(lookup, name, answer);
       return answer;
     };
     return [lookup, record] as const;
   });
   return Object.fromEntries(recorded) as unknown as L;
+}
+
+function isAsked(reads: readonly unknown[], lookup: string, name: string): boolean {
+  for (let at = 0; at < reads.length; at += 3) if (reads[at] === lookup && reads[at + 1] === name) return true;
+  return false;
 }

@@ -5,11 +5,11 @@ import { chargesOf, shortage } from './budgets.ts';
 import { absent, type Candidate, type Choice, type Entry, type KindRules, type SourceLookups } from './candidate.ts';
 import { faultRejection } from './fault.ts';
 
-/** One object with what it gets when there is room, and what otherwise. */
+/** One object with what it gets when there is room, and the rules that say what it gets otherwise. */
 export interface Proposal<D extends object, E extends Entry> extends Applicant {
   readonly declared: D;
   readonly choice: Choice<E>;
-  readonly fallback: (lookups: SourceLookups) => Candidate<E>;
+  readonly rules: KindRules<D, E>;
   /** What was decided last time. */
   readonly memory: { settled?: Settled<D, E> };
 }
@@ -38,8 +38,7 @@ export function propose<D extends Pick<Applicant, 'uid' | 'name' | 'createdAt'>,
     if (known?.choice === choice) return known;
     const { uid, name, createdAt } = object;
     const wanted = chargesOf(choice.candidate);
-    const fallback = fallbackOf(object, rules);
-    const proposal = { uid, name, createdAt, declared: object, choice, wanted, fallback, memory: {} };
+    const proposal = { uid, name, createdAt, declared: object, choice, wanted, rules, memory: {} };
     proposals.set(object, proposal);
     return proposal;
   });
@@ -58,35 +57,34 @@ function choose<D extends object, E extends Entry>(
     return choice;
   } catch (error) {
     const rejection = faultRejection(error);
-    const candidate = fallbackOf(object, rules)(lookups);
+    const candidate = fallbackOf(object, rules, lookups);
     const isSame = before?.candidate === candidate && before.rejection?.fault === rejection.fault;
     return isSame ? before : { candidate, rejection, fresh: absent };
   }
 }
 
-/** Made apart from the lookups of now: what it held of them, it would hold for as long as the object lives. */
-function fallbackOf<D extends object, E extends Entry>(
-  object: D,
-  rules: KindRules<D, E>,
-): (lookups: SourceLookups) => Candidate<E> {
-  return (lookups) => {
-    try {
-      const candidate = rules.fallback(object, lookups);
-      chargesOf(candidate);
-      return candidate;
-    } catch {
-      return absent;
-    }
-  };
-}
-
 /** What an object gets: what it wants, or where a budget was short its fallback. */
 export function granted<D extends object, E extends Entry>(
-  { uid, choice, fallback }: Proposal<D, E>,
+  { uid, declared, choice, rules }: Proposal<D, E>,
   short: ReadonlyMap<string, Budget>,
   lookups: SourceLookups,
 ): Candidate<E> {
-  return short.has(uid) ? fallback(lookups) : choice.candidate;
+  return short.has(uid) ? fallbackOf(declared, rules, lookups) : choice.candidate;
+}
+
+/** What is published of an object, or nothing. */
+export function fallbackOf<D extends object, E extends Entry>(
+  object: D,
+  rules: KindRules<D, E>,
+  lookups: SourceLookups,
+): Candidate<E> {
+  try {
+    const candidate = rules.fallback(object, lookups);
+    chargesOf(candidate);
+    return candidate;
+  } catch {
+    return absent;
+  }
 }
 
 /**

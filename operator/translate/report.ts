@@ -140,7 +140,7 @@ const jobReport = memoised((settled: Settled<Declared<CronJob>, JobEntry>, looku
   };
 });
 
-function aboutObject({ declared, entry }: Settled<Declared<unknown>, Entry>) {
+function aboutObject({ declared, entry }: Settled<Omit<Declared<never>, 'spec'>, Entry>) {
   const { kind, name, uid, generation, suspend } = declared;
   return { key: `${kind}/${name}`, kind, name, uid, generation, entry, suspended: suspend };
 }

@@ -22,15 +22,15 @@ function routeCandidate(entry: RouteEntry | undefined): Candidate<RouteEntry> {
   return entry === undefined ? absent : { ...absent, entry };
 }
 
-function routeEntry({ name, uid, generation, createdAt, object }: Declared<Route>): RouteEntry | undefined {
+function routeEntry({ name, uid, generation, createdAt, spec }: Declared<Route>): RouteEntry | undefined {
   return (
-    object && {
+    spec && {
       name,
       uid,
       generation,
       createdAt,
-      priority: object.spec.priority,
-      rules: object.spec.rules.map(ruleEntry),
+      priority: spec.priority,
+      rules: spec.rules.map(ruleEntry),
     }
   );
 }

@@ -27,7 +27,7 @@ export function volumeWishes(
   const inForce = new Map(published.agents.map((entry) => [entry.uid, entry.origin?.volume]));
   return agents
     .flatMap((declared) => {
-      const newest = declared.rejection === undefined ? declared.object?.spec.profile.volume : undefined;
+      const newest = declared.rejection === undefined ? declared.spec?.profile.volume : undefined;
       const volume = newest ?? inForce.get(declared.uid);
       return volume === undefined ? [] : [wishOf(declared, volume)];
     })

@@ -4,14 +4,14 @@ import { declare, declareConfigMap, declareSecret } from '../../../operator/decl
 
 describe('what the operator reads of an object', () => {
   it('has every default and no unknown field', async () => {
-    const { object } = await declare('Agent', {
+    const { spec } = await declare('Agent', {
       metadata: { name: 'coder' },
       apiVersion: 'talaria.dev/v1alpha1',
       kind: 'Agent',
       spec: { future: 1 },
     } as never);
-    expect(object?.spec).toMatchObject({ suspend: false, model: { provider: 'echo' } });
-    expect(object?.spec).not.toHaveProperty('future');
+    expect(spec).toMatchObject({ suspend: false, model: { provider: 'echo' } });
+    expect(spec).not.toHaveProperty('future');
   });
 
   it('is never an exception, whatever somebody stored', async () => {
@@ -19,7 +19,7 @@ describe('what the operator reads of an object', () => {
       fc.asyncProperty(fc.constantFrom('Agent', 'Route', 'CronJob' as const), fc.jsonValue(), async (kind, spec) => {
         const metadata = { name: 'any', uid: 'uid', generation: 2 };
         const declared = await declare(kind, { apiVersion: 'talaria.dev/v1alpha1', kind, metadata, spec } as never);
-        expect(declared.object === undefined).toBe(declared.rejection?.reason === 'InvalidSpec');
+        expect(declared.spec === undefined).toBe(declared.rejection?.reason === 'InvalidSpec');
         expect(declared).toMatchObject({ name: 'any', uid: 'uid', generation: 2 });
       }),
     );
@@ -33,7 +33,7 @@ describe('what the operator reads of an object', () => {
       spec: { suspend: true },
     };
     expect(await declare('CronJob', broken)).toMatchObject({
-      object: undefined,
+      spec: undefined,
       suspend: true,
       rejection: { reason: 'InvalidSpec' },
     });
@@ -55,6 +55,6 @@ describe('what the operator reads of an object', () => {
       kind: 'Agent',
       metadata: { name: 'coder' },
     });
-    expect(Object.isFrozen(declared.object?.spec.model)).toBe(true);
+    expect(Object.isFrozen(declared.spec?.model)).toBe(true);
   });
 });

@@ -14,12 +14,12 @@ const agent = (name: string, displayName: string): Manifest => ({
 
 /** What every look at the spec of the next generation runs into. */
 function broken(declared: Declared<Agent>): Declared<Agent> {
-  const object = {
-    get spec(): never {
+  const spec = {
+    get model(): never {
       throw new TypeError('cannot read "sk-secret"');
     },
   };
-  return { ...declared, generation: 2, object: object as unknown as Agent };
+  return { ...declared, generation: 2, spec: spec as unknown as Agent['spec'] };
 }
 
 async function afterFault(): Promise<{ before: Resources; after: Resources }> {
