@@ -1,4 +1,4 @@
-import { createCoalescingLoop, createController, done } from '../core/kube/controller.ts';
+import { createCoalescingLoop, createController, done, TerminalError } from '../core/kube/controller.ts';
 import type { LeaderTiming } from '../core/kube/leader.ts';
 import type { Change } from '../core/kube/object-store.ts';
 import type { ConfigMap, Lease, Secret } from '../core/kube/resources.ts';
@@ -21,7 +21,7 @@ import { missingForReadiness } from './readiness.ts';
 import { createStatusWriter } from './status.ts';
 import { sweepLeases } from './sweep-leases.ts';
 import type { Compilation } from './translate/compilation.ts';
-import { report } from './translate/report.ts';
+import { report, type Unreported } from './translate/report.ts';
 import { type AgentVolumesSettings, createVolumes } from './volumes/create-volumes.ts';
 import { createWatch } from './watch.ts';
 
@@ -143,12 +143,13 @@ export function createOperator(options: OperatorOptions): Operator {
     name: 'report',
     reconcile: async () => {
       if (compiled === undefined) return done;
-      const { objects, keyFaults } = report(compiled);
+      const { objects, keyFaults, unreported } = report(compiled);
       status.report(objects);
       events.keyFaults(keyFaults);
       configurationAudit.reported(objects);
       metrics.countObjects(objects);
       metrics.gatewayKeysRejected.set(keyFaults.length);
+      demandReported(unreported);
       return done;
     },
     onError: () => metrics.failures.inc({ controller: 'report' }),
@@ -238,6 +239,16 @@ export function createOperator(options: OperatorOptions): Operator {
       status.checkAll();
     },
   };
+}
+
+/** For the log and the count of failures; the statuses of all others are under way by then. */
+function demandReported(unreported: readonly Unreported[]): void {
+  const [first] = unreported;
+  if (first === undefined) return;
+  const keys = unreported.slice(0, 20).map(({ key }) => key);
+  throw new TerminalError(
+    `the operator failed on the status of ${unreported.length} objects (${keys.join(', ')}), which stays as it was: ${first.where}`,
+  );
 }
 
 function leaderOf({ type, object }: Change<Lease>): string {

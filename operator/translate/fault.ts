@@ -11,7 +11,7 @@ const message =
 const shownFrames = 8;
 
 /** Name and frames of an error. Its message may quote the text of a Secret. */
-function placeOf(error: unknown): string {
+export function placeOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   const { name, message: quoted, stack = '' } = error;
   const frames = stack.slice(stack.indexOf(quoted) + quoted.length).split('\n');

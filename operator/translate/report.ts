@@ -11,6 +11,7 @@ import type { Entry } from './candidate.ts';
 import type { Compilation } from './compilation.ts';
 import { type EntryLookups, jobProblems, routeProblems } from './cross-references.ts';
 import { asksForDefault } from './default-agent.ts';
+import { placeOf } from './fault.ts';
 import { memoised } from './memo.ts';
 import type { Settled } from './proposal.ts';
 import {
@@ -49,18 +50,38 @@ export interface KeyFault {
 export interface Report {
   readonly objects: readonly ObjectReport[];
   readonly keyFaults: readonly KeyFault[];
+  /** Objects about which nothing can be said, because our own code fails on them; they are not among `objects`. */
+  readonly unreported: readonly Unreported[];
 }
 
-/** Decides the conditions that need no acknowledgement. An object about which nothing changed gets the same report again. */
+export interface Unreported {
+  /** `<kind>/<name>` */
+  readonly key: string;
+  /** Where our own code failed, without what the error says. */
+  readonly where: string;
+}
+
+/**
+ * Decides the conditions that need no acknowledgement. An object about which nothing changed gets the same report again.
+ * One on which that fails takes nobody else's.
+ */
 export function report(compilation: Compilation): Report {
   const { agents, routes, cronJobs, keys } = compilation;
   const lookups = reportLookups(compilation);
+  const unreported: Unreported[] = [];
+  const reports = <S extends About>(list: readonly S[], make: (settled: S, lookups: ReportLookups) => ObjectReport) =>
+    list.flatMap((settled) => {
+      try {
+        return [make(settled, lookups)];
+      } catch (error) {
+        const { kind, name } = settled.declared;
+        unreported.push({ key: `${kind}/${name}`, where: placeOf(error) });
+        return [];
+      }
+    });
   return {
-    objects: [
-      ...agents.map((agent) => agentReport(agent, lookups)),
-      ...cronJobs.map((job) => jobReport(job, lookups)),
-      ...routes.map((route) => routeReport(route, lookups)),
-    ],
+    objects: [...reports(agents, agentReport), ...reports(cronJobs, jobReport), ...reports(routes, routeReport)],
+    unreported,
     keyFaults: keys.flatMap(({ declared: { name, uid }, rejection }) =>
       rejection === undefined ? [] : [{ name, uid, message: rejection.message }],
     ),
@@ -140,7 +161,9 @@ const jobReport = memoised((settled: Settled<Declared<CronJob>, JobEntry>, looku
   };
 });
 
-function aboutObject({ declared, entry }: Settled<Omit<Declared<never>, 'spec'>, Entry>) {
+type About = Settled<Omit<Declared<never>, 'spec'>, Entry>;
+
+function aboutObject({ declared, entry }: About) {
   const { kind, name, uid, generation, suspend } = declared;
   return { key: `${kind}/${name}`, kind, name, uid, generation, entry, suspended: suspend };
 }

@@ -51,3 +51,26 @@ it('the place is there for the log, without what the error says, and is the same
   const second = compile({ ...after, configMaps: [] }, { content: first.content, versionKey: 'key' }, first);
   expect(second.agents[0]).toBe(first.agents[0]);
 });
+
+it('an object on which the deciding of its status fails takes no other status with it', async () => {
+  const compilation = compile(await resourcesOf([agent('bad', 'one'), agent('good', 'one')]), {
+    content: emptyContent,
+    versionKey: 'key',
+  });
+  const agents = compilation.agents.map((settled) => (settled.declared.name === 'bad' ? unsayable(settled) : settled));
+  const { objects, unreported } = report({ ...compilation, agents });
+  expect(objects.map(({ key }) => key)).toEqual(['Agent/good']);
+  expect(unreported).toMatchObject([
+    { key: 'Agent/bad', where: expect.stringMatching(/^TypeError\n +at .*fault\.test\.ts/) },
+  ]);
+  expect(JSON.stringify(unreported)).not.toContain('sk-secret');
+});
+
+/** What every look at the problems of its references runs into. */
+function unsayable<S extends object>(settled: S): S {
+  return Object.defineProperty({ ...settled }, 'about', {
+    get: () => {
+      throw new TypeError('cannot read "sk-secret"');
+    },
+  });
+}
