@@ -1,4 +1,4 @@
-import { createCoalescingLoop, createController, done, TerminalError } from '../core/kube/controller.ts';
+import { createCoalescingLoop } from '../core/kube/controller.ts';
 import type { LeaderTiming } from '../core/kube/leader.ts';
 import type { Change } from '../core/kube/object-store.ts';
 import type { ConfigMap, Lease, Secret } from '../core/kube/resources.ts';
@@ -18,10 +18,9 @@ import { deploymentOwner } from './owner.ts';
 import { createProgrammingLedger } from './programming.ts';
 import { createPublisher, snapshotNames } from './publish.ts';
 import { missingForReadiness } from './readiness.ts';
+import { createReporter } from './reporter.ts';
 import { createStatusWriter } from './status.ts';
 import { sweepLeases } from './sweep-leases.ts';
-import type { Compilation } from './translate/compilation.ts';
-import { report, type Unreported } from './translate/report.ts';
 import { type AgentVolumesSettings, createVolumes } from './volumes/create-volumes.ts';
 import { createWatch } from './watch.ts';
 
@@ -53,15 +52,12 @@ export interface OperatorOptions {
 
 const tickMs = 1_000;
 const sweepMs = 60_000;
-/** Statuses wait for the gateways anyway, and during these the processor belongs to them. */
-const reportDelayMs = 100;
 
 export function createOperator(options: OperatorOptions): Operator {
   const { client, podName, metrics, onLost, log, clock } = options;
   const { monotonic } = clock;
   const breathe = createBreather(monotonic);
   let ownerReferences: readonly OwnerReference[] = [];
-  let compiled: Compilation | undefined;
   let timers: readonly NodeJS.Timeout[] = [];
   /** Who holds the lease, as the watch saw it; '' when nobody does. */
   let leader = '';
@@ -139,22 +135,7 @@ export function createOperator(options: OperatorOptions): Operator {
     log,
   });
 
-  const reporter = createController({
-    name: 'report',
-    reconcile: async () => {
-      if (compiled === undefined) return done;
-      const { objects, keyFaults, unreported } = report(compiled);
-      status.report(objects);
-      events.keyFaults(keyFaults);
-      configurationAudit.reported(objects);
-      metrics.countObjects(objects);
-      metrics.gatewayKeysRejected.set(keyFaults.length);
-      demandReported(unreported);
-      return done;
-    },
-    onError: () => metrics.failures.inc({ controller: 'report' }),
-    log,
-  });
+  const reporter = createReporter({ status, events, audit: configurationAudit, metrics, log });
 
   const gather = createGather(watch, breathe);
   const namespaceLoop = createNamespaceLoop({
@@ -177,9 +158,8 @@ export function createOperator(options: OperatorOptions): Operator {
       metrics.snapshotSequence.set(sequence);
     },
     onCompiled: (compilation) => {
-      compiled = compilation;
       volumes.act(compilation.content);
-      reporter.addAfter('report', reportDelayMs);
+      reporter.compiled(compilation);
     },
     onChanged: configurationAudit.published,
     onLost: events.lastGoodLost,
@@ -239,16 +219,6 @@ export function createOperator(options: OperatorOptions): Operator {
       status.checkAll();
     },
   };
-}
-
-/** For the log and the count of failures; the statuses of all others are under way by then. */
-function demandReported(unreported: readonly Unreported[]): void {
-  const [first] = unreported;
-  if (first === undefined) return;
-  const keys = unreported.slice(0, 20).map(({ key }) => key);
-  throw new TerminalError(
-    `the operator failed on the status of ${unreported.length} objects (${keys.join(', ')}), which stays as it was: ${first.where}`,
-  );
 }
 
 function leaderOf({ type, object }: Change<Lease>): string {

@@ -10,8 +10,11 @@ export function formatSummary(report: Report): string {
 }
 
 /** One line for each condition that a person should read. */
-export function formatComplaints(report: Report): string {
-  return report.objects.flatMap(complaintsOf).join('');
+export function formatComplaints({ objects, unreported }: Report): string {
+  const failed = unreported.map(
+    ({ key, where }) => `${key}: nothing can be said of it, which is a fault of Talaria: ${where}\n`,
+  );
+  return [...objects.flatMap(complaintsOf), ...failed].join('');
 }
 
 /** One line a problem: `file:line: Kind/name: field: message; cure`. */
