@@ -9,7 +9,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { createKubeClient } from '../core/kube/client.ts';
-import { routes } from '../core/kube/resources.ts';
+import { agents, cronJobs, routes } from '../core/kube/resources.ts';
 import type { KubeClient } from '../core/kube/types.ts';
 import { startControlPlane } from '../test/harness/control-plane.ts';
 import { applyCrds } from '../test/harness/crds.ts';
@@ -19,12 +19,12 @@ import { waitFor } from '../test/harness/wait-for.ts';
 import { type BundledOperator, bundle, peakMiB, startBundledOperator } from './bundled-operator.ts';
 import { startReplica } from './replica.ts';
 import { residentMiB } from './roles.ts';
-import { createWorld, objectsOf, route, type Size, sizeOf } from './scale-world.ts';
+import { agent, createWorld, cronJob, objectsOf, route, type Size, sizeOf } from './scale-world.ts';
 
 const namespace = 'default';
 const samples = 10;
 const atOnce = 16;
-/** Every so many changes a Route is deleted, and made again by the next change of it. */
+/** Every so many changes a Route or a CronJob is deleted, and made again by the next change of it. */
 const deleteEvery = 10;
 const settleBudgetMs = 600_000;
 
@@ -88,7 +88,7 @@ function readOptions(): Options {
   return { changes: Number(values.changes), seconds: Number(values.seconds), objects: Number(values.objects) };
 }
 
-/** Changes Routes until there were enough changes or the time is up; gives what the operator is like on the way. */
+/** Changes objects until there were enough changes or the time is up; gives what the operator is like on the way. */
 async function churn(client: KubeClient, operator: BundledOperator, size: Size, options: Options): Promise<Sample[]> {
   const startedAt = performance.now();
   const late = () => performance.now() - startedAt > options.seconds * 1000;
@@ -96,23 +96,34 @@ async function churn(client: KubeClient, operator: BundledOperator, size: Size, 
   let made = 0;
   for (let part = 1; part <= samples && !late(); part += 1) {
     const goal = Math.floor((options.changes * part) / samples);
-    while (made < goal && !late()) {
-      const numbers = Array.from({ length: Math.min(atOnce, goal - made) }, (_, index) => made + index);
-      await Promise.all(numbers.map((number) => change(client, size, number)));
-      made += numbers.length;
-    }
+    const worker = async () => {
+      while (made < goal && !late()) {
+        made += 1;
+        await change(client, size, made);
+      }
+    };
+    await Promise.all(Array.from({ length: atOnce }, worker));
     taken.push(await sampled(operator, made, startedAt));
     process.stderr.write(`${made} changes\n`);
   }
   // What was deleted last is made again, so that the end is known.
-  await createWorld(client, { ...size, routes: 0 }, size);
+  await createWorld(client, { ...size, routes: 0, cronJobs: 0 }, size);
   return taken;
 }
 
+/** Routes, CronJobs and Agents in turn; each of a kind is reached before one is reached again. */
 async function change(client: KubeClient, size: Size, number: number): Promise<void> {
-  const target = (number * 7919) % size.routes;
-  if (number % deleteEvery === 0) await client.delete(routes, `route-${target}`);
-  else await client.apply(routes, route(target, size, number));
+  const target = (of: number) => (Math.floor(number / 3) * 7919) % of;
+  const deletes = number % deleteEvery === 0;
+  if (number % 3 === 0) {
+    const name = target(size.routes);
+    await (deletes ? client.delete(routes, `route-${name}`) : client.apply(routes, route(name, size, number)));
+  } else if (number % 3 === 1) {
+    const name = target(size.cronJobs);
+    await (deletes ? client.delete(cronJobs, `job-${name}`) : client.apply(cronJobs, cronJob(name, size, number)));
+  } else {
+    await client.apply(agents, agent(target(size.agents), number));
+  }
 }
 
 async function sampled(operator: BundledOperator, changes: number, startedAt: number): Promise<Sample> {

@@ -26,7 +26,11 @@ const atOnce = 32;
 export async function createWorld(client: KubeClient, made: Size, size: Size): Promise<void> {
   const key = { metadata: { name: 'model', labels: { 'talaria.dev/credentials': 'true' } }, data: { key: 'c2VjcmV0' } };
   await client.apply(secrets, key);
-  await applyAll(client, agents, range(made.agents, size.agents).map(agent));
+  await applyAll(
+    client,
+    agents,
+    range(made.agents, size.agents).map((number) => agent(number, 0)),
+  );
   await applyAll(
     client,
     routes,
@@ -35,7 +39,7 @@ export async function createWorld(client: KubeClient, made: Size, size: Size): P
   await applyAll(
     client,
     cronJobs,
-    range(made.cronJobs, size.cronJobs).map((number) => cronJob(number, size)),
+    range(made.cronJobs, size.cronJobs).map((number) => cronJob(number, size, 0)),
   );
 }
 
@@ -49,20 +53,22 @@ export function route(number: number, size: Size, turn: number): Written<KubeObj
   return object(`route-${number}`, { rules });
 }
 
-function agent(number: number): Written<KubeObject> {
-  const inline = `You are the assistant of team ${number}. Be short, be kind, and say where you know things from. `;
+/** An Agent; another `turn` makes it another content. */
+export function agent(number: number, turn: number): Written<KubeObject> {
+  const inline = `You are assistant ${turn} of team ${number}. Be short, be kind, and say where you know things from. `;
   return object(agentName(number), {
-    displayName: `Assistant of team ${number}`,
+    displayName: `Assistant ${turn} of team ${number}`,
     instructions: { inline: inline.repeat(8) },
     model: { provider: 'openai', name: 'gpt', apiKeySecretRef: { name: 'model' } },
   });
 }
 
-function cronJob(number: number, size: Size): Written<KubeObject> {
+/** A CronJob; another `turn` makes it another content. */
+export function cronJob(number: number, size: Size, turn: number): Written<KubeObject> {
   return object(`job-${number}`, {
     schedule: `${number % 60} ${number % 24} * * *`,
     agentRef: { name: agentName(number % size.agents) },
-    prompt: { inline: `Report what happened to project ${number} since yesterday, in ten lines at most.` },
+    prompt: { inline: `Report ${turn}: what happened to project ${number} since yesterday, in ten lines at most.` },
     deliver: [{ name: 'log', log: true }],
   });
 }

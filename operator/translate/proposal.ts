@@ -116,13 +116,14 @@ const proposals = new WeakMap<object, Proposal<object, Entry>>();
 /** The published entry when it says the same, so that an unchanged entry stays one object. */
 export function reused<E extends Entry>(entry: E, published: E | undefined): E {
   if (published === undefined || published === entry) return entry;
-  const known = comparisons.get(entry);
-  const same = known?.published === published ? known.same : canonicalJson(entry) === canonicalJson(published);
-  comparisons.set(entry, { published, same });
-  return same ? published : entry;
+  if (equals.get(entry) === published) return published;
+  if (canonicalJson(entry) !== canonicalJson(published)) return entry;
+  equals.set(entry, published);
+  return published;
 }
 
-const comparisons = new WeakMap<Entry, { readonly published: Entry; readonly same: boolean }>();
+/** Of entries that say the same, the published one. One that differs must not be held: it would hold the one before it. */
+const equals = new WeakMap<Entry, Entry>();
 
 function byName(a: { readonly name: string; readonly uid: string }, b: typeof a): number {
   if (a.name !== b.name) return a.name < b.name ? -1 : 1;
