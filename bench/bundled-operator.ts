@@ -51,7 +51,7 @@ export async function startBundledOperator(options: BundledOperatorOptions): Pro
   const running = await startTethered(process.execPath, args, {
     cwd: path.dirname(dist),
     env: {
-      ...Object.fromEntries(env.map(({ name, value = '' }) => [name, value])),
+      ...Object.fromEntries(env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]]))),
       KUBECONFIG: kubeconfig,
       NODE_ENV: 'production',
       NODE_COMPILE_CACHE: path.join(dist, 'compile-cache'),
@@ -111,7 +111,7 @@ interface Container {
   readonly env: readonly { readonly name: string; readonly value?: string }[];
 }
 
-/** What the chart gives Node to run, and its settings, of which those of a pod are replaced. */
+/** The container of the chart: its arguments, and its environment, of which some only Kubernetes can fill in. */
 async function containerOfChart(client: KubeClient): Promise<Container> {
   const deployment = (await client.get(deployments, 'talaria-operator')) as Deployment | undefined;
   const [container] = deployment?.spec.template.spec.containers ?? [];

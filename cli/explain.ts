@@ -54,7 +54,8 @@ async function run(folders: readonly string[], options: ExplainOptions): Promise
     explain(table, { envelope: message, principal: callerOf(message), isRetired: () => false }),
   );
   process.stdout.write(options.output === 'json' ? `${JSON.stringify(told, null, 2)}\n` : formatExplanation(told));
-  if (told.outcome === 'refused' || reported.objects.some(isRejected)) process.exitCode = 1;
+  if (told.outcome === 'refused' || reported.objects.some(isRejected) || reported.unreported.length > 0)
+    process.exitCode = 1;
 }
 
 function isRejected({ verdicts }: ObjectReport): boolean {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ConfigMap, Secret } from '../core/kube/resources.ts';
 import type { KubeObject } from '../core/kube/types.ts';
+import { createInterner } from '../core/lib/intern.ts';
 import { agentSchema } from '../crds/agent.ts';
 import { type Kind, metadataSchema } from '../crds/common.ts';
 import { cronJobSchema } from '../crds/cron-job.ts';
@@ -10,7 +11,6 @@ import { ruleProblems } from '../crds/rule-problems.ts';
 import type { ObjectOf } from '../crds/rules.ts';
 import { acceptance } from '../crds/verdict.ts';
 import type { ConfigMapResource, Declared, Rejection, SecretResource } from './resources.ts';
-import { createShared } from './shared.ts';
 import { faultRejection } from './translate/fault.ts';
 
 /** Labels that give Talaria leave to use an object. */
@@ -49,7 +49,7 @@ async function judged<K extends Kind>(
   try {
     const { object, problem } = read(kind, raw);
     if (object === undefined) return { spec: undefined, rejection: problem, limited: [] };
-    return { spec: compact(object), rejection: await rejectionOf(object), limited: limitedFields(object) };
+    return { spec: withSharedRefs(object), rejection: await rejectionOf(object), limited: limitedFields(object) };
   } catch (error) {
     return { spec: undefined, rejection: faultRejection(error), limited: [] };
   }
@@ -92,13 +92,13 @@ function read<K extends Kind>(kind: K, raw: KubeObject): { object?: ObjectOf[K];
   return { object: parsed.data as unknown as ObjectOf[K] };
 }
 
-/** Of tens of thousands of rules many name the same Agents. */
-function compact<T extends ObjectOf[Kind]>({ spec }: T): T['spec'] {
+/** Equal lists of Agents are one value: of tens of thousands of rules many name the same. */
+function withSharedRefs<T extends ObjectOf[Kind]>({ spec }: T): T['spec'] {
   if (!('rules' in spec)) return spec;
-  return { ...spec, rules: spec.rules.map((rule) => ({ ...rule, agentRefs: sharedRefs(rule.agentRefs) })) };
+  return { ...spec, rules: spec.rules.map((rule) => ({ ...rule, agentRefs: internRefs(rule.agentRefs) })) };
 }
 
-const sharedRefs = createShared<Route['spec']['rules'][number]['agentRefs']>();
+const internRefs = createInterner<Route['spec']['rules'][number]['agentRefs']>();
 
 /** There are thousands of objects, and only their spec is asked for. */
 function withoutStatus(raw: KubeObject): object {

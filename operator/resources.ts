@@ -31,7 +31,7 @@ export interface Identity {
 /** One Agent, Route or CronJob as somebody declared it, with what the object alone says about its validity. */
 export interface Declared<T extends { readonly spec: object }> extends Identity {
   readonly kind: Kind;
-  /** undefined when it does not fit the schema; then `rejection` says why. */
+  /** undefined when it cannot be read; then `rejection` says why. */
   readonly spec: T['spec'] | undefined;
   /** Why this generation is not accepted, whatever else is in the namespace. */
   readonly rejection: Rejection | undefined;

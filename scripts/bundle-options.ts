@@ -4,7 +4,7 @@ import type { BuildOptions } from 'esbuild';
 export const bundleOptions = {
   bundle: true,
   splitting: true,
-  // Names stay: logs and stack traces show them, and minified ones would have to be set again at every start.
+  // Not minifyIdentifiers: logs and stack traces show names, and keepNames would set each again at run time, which takes memory.
   minifySyntax: true,
   minifyWhitespace: true,
   platform: 'node',

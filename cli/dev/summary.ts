@@ -9,10 +9,10 @@ export function formatSummary(report: Report): string {
   return [...tables, formatComplaints(report)].filter((part) => part !== '').join('\n');
 }
 
-/** One line for each condition that a person should read. */
+/** One line for each condition that a person should read, and where our own code failed on an object. */
 export function formatComplaints({ objects, unreported }: Report): string {
   const failed = unreported.map(
-    ({ key, where }) => `${key}: nothing can be said of it, which is a fault of Talaria: ${where}\n`,
+    ({ key, fault }) => `${key}: nothing can be said of it, which is a fault of Talaria: ${fault}\n`,
   );
   return [...objects.flatMap(complaintsOf), ...failed].join('');
 }

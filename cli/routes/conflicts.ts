@@ -3,7 +3,7 @@ import { createChatRouting, type RoutedChat } from '../../core/route/chat-routin
 import { findShadowed } from '../../core/route/shadow.ts';
 import type { SnapshotContent } from '../../core/snapshot/schema.ts';
 import { type EntryLookups, jobProblems, routeProblems } from '../../operator/translate/cross-references.ts';
-import { unreachableText } from '../../operator/translate/report-lookups.ts';
+import { unreachableText } from '../../operator/translate/verdicts.ts';
 import { complaintsOf, complaintText } from '../complaints.ts';
 import type { StoredAgent, StoredCronJob, StoredRoute } from '../remote/cluster-objects.ts';
 import type { Column } from '../remote/output.ts';

@@ -1,7 +1,7 @@
 import { type MatchEntry, type MatchField, matchFields } from '../snapshot/schema.ts';
 import { type HeaderPattern, headersOf } from './pattern.ts';
 
-/** What a match compares, without the values. */
+/** A match with what it compares. */
 export interface Compared {
   readonly entry: MatchEntry;
   readonly headers: readonly HeaderPattern[];
@@ -21,6 +21,7 @@ export interface ComparedNames {
 export const comparedFields = [...matchFields, 'expression' as const].map((name, at) => ({ name, bit: 1 << at }));
 const headersBit = 1 << comparedFields.length;
 
+/** What a match compares. */
 export function comparedOf(entry: MatchEntry): Compared {
   const headers = headersOf(entry);
   let mask = headers.length === 0 ? 0 : headersBit;
@@ -29,6 +30,7 @@ export function comparedOf(entry: MatchEntry): Compared {
   return { entry, headers, mask, shape };
 }
 
+/** The fields and headers that a match compares, in the order of its key. */
 export function namesOf({ mask, headers }: Compared): ComparedNames {
   return {
     fields: comparedFields.filter(({ bit }) => (mask & bit) !== 0).map(({ name }) => name),
@@ -36,7 +38,7 @@ export function namesOf({ mask, headers }: Compared): ComparedNames {
   };
 }
 
-/** Whether every match of the shape `part` compares no field that `whole` does not. */
+/** Whether `part` compares no field that `whole` does not. Headers count as one field; `keyOf` tells which they are. */
 export function isWithin(part: Pick<Compared, 'mask'>, whole: Pick<Compared, 'mask'>): boolean {
   return (part.mask & ~whole.mask) === 0;
 }

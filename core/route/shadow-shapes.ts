@@ -30,7 +30,7 @@ export interface Shape extends ComparedNames {
   readonly groups: Map<string, RankedMatch[]>;
 }
 
-/** Ranks a Route. The result is several times as large as the entry. */
+/** Ranks a Route. Not remembered: the result is several times as large as the entry. */
 export function rankRoute({ name, priority, createdAt, rules: entries }: RouteEntry): RankedRoute {
   const rules: RankedRule[] = [];
   const route: RankedRoute = { name, priority, createdAt: ageOf(createdAt), rules };

@@ -1,19 +1,20 @@
 import type { RouteEntry } from '../snapshot/schema.ts';
 import { type Compared, type ComparedNames, comparedOf, isWithin, keyOf, namesOf } from './compared.ts';
 import { canHold } from './pattern.ts';
+import { shapeWeight, type Work } from './shadow-work.ts';
 
 /**
  * The Routes that a proof of shadowed rules has to look at, in the order of the input: those with a rule that may be
  * shadowed, and all that may be the reason. It goes by hashes, which are kept with the entry, so that the tens of
- * thousands of rules that have nothing to do with each other cost neither time nor memory. After `maxChecks` the rest is
- * taken as not shadowed.
+ * thousands of rules that have nothing to do with each other are not ranked. Equal hashes of different values only make it
+ * give more Routes than it must, never fewer.
  */
-export function suspectRoutes(routes: readonly RouteEntry[], maxChecks: number): readonly RouteEntry[] {
-  const shapes = shapesOf(routes);
-  const work = { left: maxChecks };
-  const shadowed = new Set(routes.filter((route) => hasSuspect(route, shapes, work)));
-  if (shadowed.size === 0) return [];
-  return routes.filter((route) => shadowed.has(route) || heldIn(route).some((held) => isReason(held, shapes)));
+export function suspectRoutes(routes: readonly RouteEntry[], work: Work): readonly RouteEntry[] {
+  const shapes = hashedShapesOf(routes);
+  const suspects = new Set(routes.filter((route) => markReasons(route, shapes, work)));
+  if (suspects.size === 0) return [];
+  const isReason = ({ shape, hash }: Held) => shapes.get(shape)?.reasons.has(hash) === true;
+  return routes.filter((route) => suspects.has(route) || heldIn(route).some(isReason));
 }
 
 /** A match that can hold. */
@@ -23,29 +24,31 @@ interface Held extends Compared {
   readonly hash: number;
 }
 
-interface Shape extends ComparedNames {
+/** All matches that compare the same fields and headers, by the hash of the values they compare them with. */
+interface HashedShape extends ComparedNames {
+  readonly id: string;
   readonly mask: number;
-  /** The highest priority of a Route with a match of these values, by their hash. */
+  /** The highest priority of a Route with such a match. */
   readonly priorities: Map<number, number>;
   readonly repeated: Set<number>;
-  /** Values that may be the reason why a match is never reached. */
+  /** Those that may be the reason why a match is never reached. */
   readonly reasons: Set<number>;
 }
 
-type Shapes = ReadonlyMap<string, Shape>;
+type HashedShapes = ReadonlyMap<string, HashedShape>;
 
-function shapesOf(routes: readonly RouteEntry[]): Shapes {
-  const shapes = new Map<string, Shape>();
+function hashedShapesOf(routes: readonly RouteEntry[]): HashedShapes {
+  const shapes = new Map<string, HashedShape>();
   for (const route of routes) for (const held of heldIn(route)) add(shapes, held, route.priority);
   return shapes;
 }
 
-function add(shapes: Map<string, Shape>, held: Held, priority: number): void {
+function add(shapes: Map<string, HashedShape>, held: Held, priority: number): void {
   let shape = shapes.get(held.shape);
   if (shape === undefined) {
-    const { mask } = held;
-    shape = { mask, ...namesOf(held), priorities: new Map(), repeated: new Set(), reasons: new Set() };
-    shapes.set(held.shape, shape);
+    const [id, names] = [held.shape, namesOf(held)];
+    shape = { id, mask: held.mask, ...names, priorities: new Map(), repeated: new Set(), reasons: new Set() };
+    shapes.set(id, shape);
   }
   const { priorities, repeated } = shape;
   const known = priorities.get(held.hash);
@@ -53,55 +56,58 @@ function add(shapes: Map<string, Shape>, held: Held, priority: number): void {
   if (known === undefined || known < priority) priorities.set(held.hash, priority);
 }
 
-interface Work {
-  left: number;
-}
-
-/** Whether each match of a rule may be covered. All reasons are marked. */
-function hasSuspect(route: RouteEntry, shapes: Shapes, work: Work): boolean {
+/** Marks what may be the reason why a match of the Route is never reached. True when each match of a rule has one. */
+function markReasons(route: RouteEntry, shapes: HashedShapes, work: Work): boolean {
   const held = heldIn(route);
-  const isCovered = (match: Held) => {
-    const among = (shape: Shape, id: string, hash: number) =>
-      mayCover(shape, id, hash, match, route.priority) || held.some((own) => isEarlier(own, match, id, hash));
-    return markReasons(match, shapes, among, work);
+  const earliest = earliestRules(held);
+  const hasReason = (match: Held): boolean => {
+    let found = false;
+    for (const shape of shapes.values()) {
+      if (work.left <= 0) return false;
+      const isPart = isWithin(shape, match);
+      work.left -= isPart ? shapeWeight : 1;
+      const hash = isPart ? hashIn(shape, match) : undefined;
+      if (hash === undefined) continue;
+      const isEarlier = (earliest.get(shape.id)?.get(hash) ?? Number.POSITIVE_INFINITY) < match.rulePosition;
+      if (!isEarlier && !mayCover(shape, hash, match, route.priority)) continue;
+      shape.reasons.add(hash);
+      found = true;
+    }
+    return found;
   };
   const rules = Map.groupBy(held, ({ rulePosition }) => rulePosition);
-  return [...rules.values()].filter((matches) => matches.every(isCovered)).length > 0;
+  // Not `some`: the reasons of every rule have to be marked.
+  return [...rules.values()].filter((matches) => matches.every(hasReason)).length > 0;
 }
 
-function markReasons(
-  match: Held,
-  shapes: Shapes,
-  mayBe: (shape: Shape, id: string, hash: number) => boolean,
-  work: Work,
-): boolean {
-  let found = false;
-  for (const [id, shape] of shapes) {
-    work.left -= 1;
-    if (work.left < 0) return false;
-    if (!isWithin(shape, match)) continue;
-    const hash = id === match.shape ? match.hash : hashOf(keyOf(shape, match));
-    if (hash === undefined || !mayBe(shape, id, hash)) continue;
-    shape.reasons.add(hash);
-    found = true;
+/** The first rule of a Route with each match. In its own Route an earlier rule goes first, however little it compares. */
+function earliestRules(held: readonly Held[]): ReadonlyMap<string, ReadonlyMap<number, number>> {
+  const earliest = new Map<string, Map<number, number>>();
+  const [first] = held;
+  // Matches of one shape meet each other as repeated ones, and most Routes have one shape.
+  if (first === undefined || held.every(({ shape }) => shape === first.shape)) return earliest;
+  for (const { shape, hash, rulePosition } of held) {
+    const positions = earliest.get(shape) ?? new Map<number, number>();
+    if (!positions.has(hash)) positions.set(hash, rulePosition);
+    earliest.set(shape, positions);
   }
-  return found;
+  return earliest;
+}
+
+function hashIn(shape: HashedShape, match: Held): number | undefined {
+  return shape.id === match.shape ? match.hash : hashOf(keyOf(shape, match));
 }
 
 /** A match of another Route that compares less wins only by priority; one that compares as much may be older. */
-function mayCover(shape: Shape, id: string, hash: number, match: Held, priority: number): boolean {
-  if (id === match.shape) return shape.repeated.has(hash);
-  const highest = shape.priorities.get(hash);
-  return highest !== undefined && (highest > priority || (highest === priority && shape.mask === match.mask));
-}
-
-/** In its own Route an earlier rule goes first, however little it compares. */
-function isEarlier(own: Held, match: Held, shape: string, hash: number): boolean {
-  return own.rulePosition < match.rulePosition && own.shape === shape && own.hash === hash;
-}
-
-function isReason({ shape, hash }: Held, shapes: Shapes): boolean {
-  return shapes.get(shape)?.reasons.has(hash) === true;
+function mayCover(
+  { id, mask, priorities, repeated }: HashedShape,
+  hash: number,
+  match: Held,
+  priority: number,
+): boolean {
+  if (id === match.shape) return repeated.has(hash);
+  const highest = priorities.get(hash);
+  return highest !== undefined && (highest > priority || (highest === priority && mask === match.mask));
 }
 
 function heldIn(route: RouteEntry): readonly Held[] {

@@ -42,7 +42,10 @@ export interface Choice<E extends Entry> {
   readonly fresh: Candidate<E>;
 }
 
-/** How objects of one kind become entries. Both give the same value while nothing they read changes. */
+/**
+ * How objects of one kind become entries. Both functions give the same value while nothing they read changes. They are methods
+ * because a list of proposals of all kinds needs parameters that are bivariant; each gets only objects of its own kind.
+ */
 export interface KindRules<D, E extends Entry> {
   choose(declared: D, lookups: SourceLookups): Choice<E>;
   /** What an object gets when there is no room for its choice: what is published of it, or nothing. */

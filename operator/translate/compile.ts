@@ -40,11 +40,7 @@ function compileAll(resources: Resources, published: Published): Compilation {
   const everyone: readonly Proposal<object, Entry>[] = Object.values(proposed).flat();
   const before =
     published.isCopy === true ? sourceLookups(resources, { ...published, content: emptyContent }) : lookups;
-  const { short, spare } = admit(
-    everyone,
-    ({ declared, rules }) => chargesOf(fallbackOf(declared, rules, lookups)),
-    budgetLimits,
-  );
+  const { short, spare } = admit(everyone, (proposal) => chargesOf(fallbackOf(proposal, lookups)), budgetLimits);
   const settled = {
     agents: settle(proposed.agents, short, lookups, agentFinish(proposed.agents, short, lookups, before)),
     routes: settle(proposed.routes, short, lookups, (entry) => reused(entry, before.publishedRoute(entry.uid))),

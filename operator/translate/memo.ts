@@ -14,13 +14,14 @@ export function memoised<K extends object, L extends Lookups, V>(
     if (memo !== undefined && isSame(memo, lookups)) return memo.value;
     const reads: unknown[] = [];
     const value = compute(key, recording(lookups, reads));
+    // Copied: an array that was pushed to holds more than it has.
     known.set(key, { reads: reads.length === 0 ? none : reads.slice(), value });
     return value;
   };
 }
 
 interface Memo<V> {
-  /** Lookup, name and answer of each question in turn, for an object each would be many times as large. */
+  /** Lookup, name and answer of each question in turn: as objects they would take many times as much. */
   readonly reads: readonly unknown[];
   readonly value: V;
 }
@@ -38,7 +39,7 @@ function recording<L extends Lookups>(lookups: L, reads: unknown[]): L {
   const recorded = Object.entries(lookups).map(([lookup, answerOf]) => {
     const record = (name: string) => {
       const answer = answerOf(name);
-      if (!isAsked(reads, lookup, name)) reads.push(lookup, name, answer);
+      if (!wasAsked(reads, lookup, name)) reads.push(lookup, name, answer);
       return answer;
     };
     return [lookup, record] as const;
@@ -46,7 +47,7 @@ function recording<L extends Lookups>(lookups: L, reads: unknown[]): L {
   return Object.fromEntries(recorded) as unknown as L;
 }
 
-function isAsked(reads: readonly unknown[], lookup: string, name: string): boolean {
+function wasAsked(reads: readonly unknown[], lookup: string, name: string): boolean {
   for (let at = 0; at < reads.length; at += 3) if (reads[at] === lookup && reads[at + 1] === name) return true;
   return false;
 }

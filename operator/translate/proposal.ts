@@ -5,7 +5,10 @@ import { chargesOf, shortage } from './budgets.ts';
 import { absent, type Candidate, type Choice, type Entry, type KindRules, type SourceLookups } from './candidate.ts';
 import { faultRejection } from './fault.ts';
 
-/** One object with what it gets when there is room, and the rules that say what it gets otherwise. */
+/**
+ * One object with what it gets when there is room, and the rules that say what it gets otherwise. It lives as long as the
+ * object, so it must hold no lookups: they hold all that was published.
+ */
 export interface Proposal<D extends object, E extends Entry> extends Applicant {
   readonly declared: D;
   readonly choice: Choice<E>;
@@ -57,7 +60,7 @@ function choose<D extends object, E extends Entry>(
     return choice;
   } catch (error) {
     const rejection = faultRejection(error);
-    const candidate = fallbackOf(object, rules, lookups);
+    const candidate = fallbackOf({ declared: object, rules }, lookups);
     const isSame = before?.candidate === candidate && before.rejection?.fault === rejection.fault;
     return isSame ? before : { candidate, rejection, fresh: absent };
   }
@@ -65,21 +68,20 @@ function choose<D extends object, E extends Entry>(
 
 /** What an object gets: what it wants, or where a budget was short its fallback. */
 export function granted<D extends object, E extends Entry>(
-  { uid, declared, choice, rules }: Proposal<D, E>,
+  proposal: Proposal<D, E>,
   short: ReadonlyMap<string, Budget>,
   lookups: SourceLookups,
 ): Candidate<E> {
-  return short.has(uid) ? fallbackOf(declared, rules, lookups) : choice.candidate;
+  return short.has(proposal.uid) ? fallbackOf(proposal, lookups) : proposal.choice.candidate;
 }
 
-/** What is published of an object, or nothing. */
+/** What is published of an object, or nothing; also nothing when its rules fail on it. */
 export function fallbackOf<D extends object, E extends Entry>(
-  object: D,
-  rules: KindRules<D, E>,
+  { declared, rules }: Pick<Proposal<D, E>, 'declared' | 'rules'>,
   lookups: SourceLookups,
 ): Candidate<E> {
   try {
-    const candidate = rules.fallback(object, lookups);
+    const candidate = rules.fallback(declared, lookups);
     chargesOf(candidate);
     return candidate;
   } catch {

@@ -1,9 +1,10 @@
 import { type ChatRouting, createChatRouting, type RoutedChat } from '../../core/route/chat-routing.ts';
-import { findShadowed, type ShadowedRule } from '../../core/route/shadow.ts';
+import { findShadowed } from '../../core/route/shadow.ts';
 import type { RouteEntry } from '../../core/snapshot/schema.ts';
 import type { AgentVolume } from '../resources.ts';
 import type { Compilation } from './compilation.ts';
 import type { EntryLookups } from './cross-references.ts';
+import { unreachableText } from './verdicts.ts';
 
 /** What the report about one object may ask about all others. */
 export type ReportLookups = EntryLookups & {
@@ -18,7 +19,7 @@ export type ReportLookups = EntryLookups & {
   readonly defaultAgent: (nothing: string) => string | undefined;
 };
 
-/** Answers from a compilation. */
+/** Answers from a compilation. Throws where our own code fails on what concerns all, such as the proof of shadowed rules. */
 export function reportLookups({ agents, content, basis }: Compilation): ReportLookups {
   const agent = new Map(content.agents.map((entry) => [entry.name, entry]));
   const gatewayKey = new Map(content.gatewayKeys.map((entry) => [entry.name, entry]));
@@ -56,11 +57,6 @@ function chatQuestions(routes: readonly RouteEntry[]): EntryLookups['mayBeGiven'
     answers.set(chatAndAgent, answer);
     return answer;
   };
-}
-
-/** Why a rule never takes effect. */
-export function unreachableText({ rule, by }: ShadowedRule): string {
-  return `rule "${rule}" is never reached: rule "${by.rule}" of Route "${by.route}" always wins`;
 }
 
 function countByAgent(lists: readonly (readonly string[])[]): ReadonlyMap<string, number> {

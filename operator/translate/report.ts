@@ -9,7 +9,7 @@ import type { Entry } from './candidate.ts';
 import type { Compilation } from './compilation.ts';
 import { jobProblems, routeProblems } from './cross-references.ts';
 import { asksForDefault } from './default-agent.ts';
-import { placeOf } from './fault.ts';
+import { faultOf } from './fault.ts';
 import { memoised } from './memo.ts';
 import type { Settled } from './proposal.ts';
 import { agentsOf, type ReportLookups, reportLookups } from './report-lookups.ts';
@@ -57,24 +57,27 @@ export interface Unreported {
   /** `<kind>/<name>` */
   readonly key: string;
   /** Where our own code failed, without what the error says. */
-  readonly where: string;
+  readonly fault: string;
 }
 
 /**
  * Decides the conditions that need no acknowledgement. An object about which nothing changed gets the same report again.
- * One on which that fails takes nobody else's.
+ * One on which our own code fails is in `unreported`, and all others have theirs.
  */
 export function report(compilation: Compilation): Report {
   const { agents, routes, cronJobs, keys } = compilation;
   const lookups = reportLookups(compilation);
   const unreported: Unreported[] = [];
-  const reports = <S extends About>(list: readonly S[], make: (settled: S, lookups: ReportLookups) => ObjectReport) =>
+  const reports = <S extends AnySettled>(
+    list: readonly S[],
+    make: (settled: S, lookups: ReportLookups) => ObjectReport,
+  ) =>
     list.flatMap((settled) => {
       try {
         return [make(settled, lookups)];
       } catch (error) {
         const { kind, name } = settled.declared;
-        unreported.push({ key: `${kind}/${name}`, where: placeOf(error) });
+        unreported.push({ key: `${kind}/${name}`, fault: faultOf(error) });
         return [];
       }
     });
@@ -148,9 +151,9 @@ const jobReport = memoised((settled: Settled<Declared<CronJob>, JobEntry>, looku
   };
 });
 
-type About = Settled<Omit<Declared<never>, 'spec'>, Entry>;
+type AnySettled = Settled<Omit<Declared<Agent>, 'spec'>, Entry>;
 
-function aboutObject({ declared, entry }: About) {
+function aboutObject({ declared, entry }: AnySettled) {
   const { kind, name, uid, generation, suspend } = declared;
   return { key: `${kind}/${name}`, kind, name, uid, generation, entry, suspended: suspend };
 }

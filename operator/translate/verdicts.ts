@@ -1,4 +1,5 @@
 import type { ConditionReason, ConditionType } from '../../core/conditions.ts';
+import type { ShadowedRule } from '../../core/route/shadow-proof.ts';
 import type { AgentVolume } from '../resources.ts';
 import type { Entry, Problem } from './candidate.ts';
 import type { Settled } from './proposal.ts';
@@ -84,6 +85,11 @@ export function shadowedVerdicts(
 /** The generation whose content the snapshot holds. */
 export function generationOf(entry: Entry | undefined): number | undefined {
   return entry !== undefined && 'generation' in entry ? entry.generation : undefined;
+}
+
+/** Why a rule never takes effect. */
+export function unreachableText({ rule, by }: ShadowedRule): string {
+  return `rule "${rule}" is never reached: rule "${by.rule}" of Route "${by.route}" always wins`;
 }
 
 const maxListed = 10;

@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Envelope, envelope } from '../../../../core/route/envelope.ts';
 import { findShadowed } from '../../../../core/route/shadow.ts';
+import { proveShadowed } from '../../../../core/route/shadow-proof.ts';
+import { suspectRoutes } from '../../../../core/route/shadow-suspects.ts';
 import type { MatchEntry, RouteEntry } from '../../../../core/snapshot/schema.ts';
 import { manyRoutes, messages, plainRoutes, routes } from './arbitraries.ts';
 import { route, rule } from './fixtures.ts';
@@ -123,7 +125,30 @@ test('rules that all compare something else are not compared without end: what c
   expect(shadowed(...Array.from({ length: 16 }, (_, id) => odd(id)), plain)).toEqual([]);
 });
 
+test('both the search and the proof end where their work ends', () => {
+  const list = [
+    route('plain', [
+      rule('general', { platform: 'slack' }, 'a'),
+      rule('special', { platform: 'slack', chatId: 'C1' }, 'b'),
+    ]),
+  ];
+  expect(suspectRoutes(list, { left: 100 })).toEqual(list);
+  expect(suspectRoutes(list, { left: 2 })).toEqual([]);
+  expect(proveShadowed(list, { left: 100 })).toHaveLength(1);
+  expect(proveShadowed(list, { left: 2 })).toEqual([]);
+});
+
 describe('on random Routes', () => {
+  test('looking at suspect Routes alone finds what looking at all of them finds', () => {
+    const all = fc.oneof(routes, plainRoutes);
+    fc.assert(
+      fc.property(all, (list) => {
+        expect(findShadowed(list)).toEqual(proveShadowed(list, { left: 10_000_000 }));
+      }),
+      { numRuns: 600, verbose: true },
+    );
+  });
+
   test('a rule that is reported never wins, whatever the message', () => {
     fc.assert(
       fc.property(routes, fc.array(messages, { minLength: 50, maxLength: 50 }), (list, several) => {

@@ -12,7 +12,7 @@ const agent = (name: string, displayName: string): Manifest => ({
   spec: { displayName },
 });
 
-/** What every look at the spec of the next generation runs into. */
+/** What a look at the model of the next generation runs into. */
 function broken(declared: Declared<Agent>): Declared<Agent> {
   const spec = {
     get model(): never {
@@ -61,7 +61,7 @@ it('an object on which the deciding of its status fails takes no other status wi
   const { objects, unreported } = report({ ...compilation, agents });
   expect(objects.map(({ key }) => key)).toEqual(['Agent/good']);
   expect(unreported).toMatchObject([
-    { key: 'Agent/bad', where: expect.stringMatching(/^TypeError\n +at .*fault\.test\.ts/) },
+    { key: 'Agent/bad', fault: expect.stringMatching(/^TypeError\n +at .*fault\.test\.ts/) },
   ]);
   expect(JSON.stringify(unreported)).not.toContain('sk-secret');
 });
