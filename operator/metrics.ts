@@ -11,7 +11,7 @@ export interface OperatorMetrics {
   readonly countObjects: (objects: readonly ObjectReport[]) => void;
   /** From the start of a reconcile of the namespace to the end of its publish. */
   readonly reconcileSeconds: Histogram;
-  /** Failed reconciles, and objects on whose status the operator failed, by `controller`. */
+  /** Failed reconciles, by `controller`. */
   readonly failures: Counter<'controller'>;
   readonly snapshotSequence: Gauge;
   /** The sequence that every live gateway serves or is beyond; 0 while none is live. */
@@ -60,11 +60,7 @@ export function createOperatorMetrics(): OperatorMetrics {
       buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
       registers,
     }),
-    failures: counter(
-      'reconcile_failures_total',
-      'Reconciles that failed and are repeated, and objects on whose status the operator failed.',
-      ['controller'],
-    ),
+    failures: counter('reconcile_failures_total', 'Reconciles that failed; they are repeated.', ['controller']),
     snapshotSequence: gauge('snapshot_sequence', 'Sequence of the published snapshot.'),
     acknowledgedSequence: gauge(
       'acknowledged_sequence',

@@ -25,7 +25,7 @@ export interface ReporterOptions {
   readonly delayMs?: number | undefined;
 }
 
-/** Makes a Reporter. An object of which nothing can be said keeps what was said of it last. */
+/** Makes a Reporter. An object of which nothing can be said keeps what was last said of the same generation. */
 export function createReporter(options: ReporterOptions): Reporter {
   const { status, events, audit, metrics, log, delayMs = 100 } = options;
   let newest: Compilation | undefined;
@@ -35,10 +35,8 @@ export function createReporter(options: ReporterOptions): Reporter {
   /** Each fault once while it lasts: it is the same from compilation to compilation. */
   const tell = (unreported: readonly Unreported[]): void => {
     for (const { key, fault } of unreported) {
-      metrics.failures.inc({ controller: 'report' });
-      if (!told.has(`${key} ${fault}`)) {
-        log.error({ object: key, where: fault }, 'the operator failed on the status of an object');
-      }
+      if (told.has(`${key} ${fault}`)) continue;
+      log.error({ object: key, where: fault }, 'the operator failed on the status of an object');
     }
     told = new Set(unreported.map(({ key, fault }) => `${key} ${fault}`));
   };
@@ -48,14 +46,15 @@ export function createReporter(options: ReporterOptions): Reporter {
     reconcile: async () => {
       if (newest === undefined) return done;
       const { objects, keyFaults, unreported } = report(newest);
-      const keys = new Set(unreported.map(({ key }) => key));
-      said = keys.size === 0 ? objects : [...objects, ...said.filter(({ key }) => keys.has(key))];
+      said = unreported.length === 0 ? objects : [...objects, ...lastOf(unreported, said)];
       status.report(said);
       events.keyFaults(keyFaults);
       audit.reported(said);
       metrics.countObjects(said);
       metrics.gatewayKeysRejected.set(keyFaults.length);
       tell(unreported);
+      // So that it is counted and tried again for as long as it lasts.
+      if (unreported.length > 0) throw new Error(`the operator failed on the status of ${unreported.length} object(s)`);
       return done;
     },
     onError: () => metrics.failures.inc({ controller: 'report' }),
@@ -69,4 +68,13 @@ export function createReporter(options: ReporterOptions): Reporter {
       controller.addAfter('report', delayMs);
     },
   };
+}
+
+/** An older generation's report would say that it is in force, which another one is. */
+function lastOf(unreported: readonly Unreported[], said: readonly ObjectReport[]): readonly ObjectReport[] {
+  const byKey = new Map(unreported.map((one) => [one.key, one]));
+  return said.filter(({ key, uid, generation }) => {
+    const now = byKey.get(key);
+    return now?.uid === uid && now.generation === generation;
+  });
 }

@@ -5,11 +5,14 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, readdirSync } from 'node:fs';
 import path from 'node:path';
+import { operatorNodeOptions } from './node-options.ts';
 
 const folder = process.env.NODE_COMPILE_CACHE;
 if (!folder) throw new Error('set NODE_COMPILE_CACHE to the folder to fill');
-for (const name of ['operator', 'gateway', 'cli']) {
-  spawnSync(process.execPath, [path.join(import.meta.dirname, `${name}.js`), '--help'], { timeout: 30_000 });
+const options = { operator: operatorNodeOptions, gateway: [], cli: [] };
+for (const [name, nodeOptions] of Object.entries(options)) {
+  const args = [...nodeOptions, path.join(import.meta.dirname, `${name}.js`), '--help'];
+  spawnSync(process.execPath, args, { timeout: 30_000 });
 }
 const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
 // Node makes them for itself alone; in the image another user reads them.

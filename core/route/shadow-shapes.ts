@@ -18,15 +18,13 @@ export interface RankedRule {
 export interface RankedMatch extends MatchRank, Compared {
   readonly route: RankedRoute;
   readonly rule: RankedRule;
-  /** The values: equal for matches of one shape that compare with the same. */
-  readonly key: string;
 }
 
 /** All matches that compare the same fields and headers, by the values they compare them with. */
 export interface Shape extends ComparedNames {
   readonly id: string;
   readonly mask: number;
-  /** Matches that compare the same with the same, those that win first at the front. */
+  /** By their values, those that win first at the front. */
   readonly groups: Map<string, RankedMatch[]>;
 }
 
@@ -39,9 +37,7 @@ export function rankRoute({ name, priority, createdAt, rules: entries }: RouteEn
     const held = [...declared.entries()].filter(([, entry]) => canHold(entry));
     // An array that is mapped takes what it needs, one that is pushed to far more.
     rule.matches = held.map(([position, entry]) => {
-      const compared = comparedOf(entry);
-      const key = keyOf(namesOf(compared), compared) ?? '';
-      return { route, rule, rulePosition, position, specificity: specificity(entry), ...compared, key };
+      return { route, rule, rulePosition, position, specificity: specificity(entry), ...comparedOf(entry) };
     });
     rules.push(rule);
   }
@@ -66,15 +62,15 @@ function add(shapes: Map<string, Shape>, match: RankedMatch): void {
     shape = { id: match.shape, mask: match.mask, ...namesOf(match), groups: new Map() };
     shapes.set(match.shape, shape);
   }
-  const group = shape.groups.get(match.key);
-  if (group === undefined) shape.groups.set(match.key, [match]);
+  const key = keyOf(shape, match) ?? '';
+  const group = shape.groups.get(key);
+  if (group === undefined) shape.groups.set(key, [match]);
   else group.push(match);
 }
 
 /** The matches of this shape that hold whenever this one does: they compare a part of what it compares, or the same. */
 export function partsIn(shape: Shape, match: RankedMatch): readonly RankedMatch[] | undefined {
   if (!isWithin(shape, match)) return undefined;
-  if (shape.id === match.shape) return shape.groups.get(match.key);
   const key = keyOf(shape, match);
   return key === undefined ? undefined : shape.groups.get(key);
 }

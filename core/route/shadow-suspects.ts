@@ -10,11 +10,12 @@ import { shapeWeight, type Work } from './shadow-work.ts';
  * give more Routes than it must, never fewer.
  */
 export function suspectRoutes(routes: readonly RouteEntry[], work: Work): readonly RouteEntry[] {
-  const shapes = hashedShapesOf(routes);
-  const suspects = new Set(routes.filter((route) => markReasons(route, shapes, work)));
+  const all = routes.map((route) => ({ route, held: heldIn(route) }));
+  const shapes = hashedShapesOf(all);
+  const suspects = new Set(all.filter((one) => markReasons(one, shapes, work)));
   if (suspects.size === 0) return [];
   const isReason = ({ shape, hash }: Held) => shapes.get(shape)?.reasons.has(hash) === true;
-  return routes.filter((route) => suspects.has(route) || heldIn(route).some(isReason));
+  return all.filter((one) => suspects.has(one) || one.held.some(isReason)).map(({ route }) => route);
 }
 
 /** A match that can hold. */
@@ -22,6 +23,11 @@ interface Held extends Compared {
   readonly rulePosition: number;
   /** Of the values. */
   readonly hash: number;
+}
+
+interface HeldRoute {
+  readonly route: RouteEntry;
+  readonly held: readonly Held[];
 }
 
 /** All matches that compare the same fields and headers, by the hash of the values they compare them with. */
@@ -37,9 +43,9 @@ interface HashedShape extends ComparedNames {
 
 type HashedShapes = ReadonlyMap<string, HashedShape>;
 
-function hashedShapesOf(routes: readonly RouteEntry[]): HashedShapes {
+function hashedShapesOf(all: readonly HeldRoute[]): HashedShapes {
   const shapes = new Map<string, HashedShape>();
-  for (const route of routes) for (const held of heldIn(route)) add(shapes, held, route.priority);
+  for (const { route, held } of all) for (const match of held) add(shapes, match, route.priority);
   return shapes;
 }
 
@@ -57,8 +63,7 @@ function add(shapes: Map<string, HashedShape>, held: Held, priority: number): vo
 }
 
 /** Marks what may be the reason why a match of the Route is never reached. True when each match of a rule has one. */
-function markReasons(route: RouteEntry, shapes: HashedShapes, work: Work): boolean {
-  const held = heldIn(route);
+function markReasons({ route, held }: HeldRoute, shapes: HashedShapes, work: Work): boolean {
   const earliest = earliestRules(held);
   const hasReason = (match: Held): boolean => {
     let found = false;

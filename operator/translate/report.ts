@@ -56,6 +56,8 @@ export interface Report {
 export interface Unreported {
   /** `<kind>/<name>` */
   readonly key: string;
+  readonly uid: string;
+  readonly generation: number;
   /** Where our own code failed, without what the error says. */
   readonly fault: string;
 }
@@ -76,8 +78,8 @@ export function report(compilation: Compilation): Report {
       try {
         return [make(settled, lookups)];
       } catch (error) {
-        const { kind, name } = settled.declared;
-        unreported.push({ key: `${kind}/${name}`, fault: faultOf(error) });
+        const { kind, name, uid, generation } = settled.declared;
+        unreported.push({ key: `${kind}/${name}`, uid, generation, fault: faultOf(error) });
         return [];
       }
     });

@@ -71,7 +71,7 @@ describe('pods', () => {
     }
   });
 
-  it('have no variable of the chart that one of your own could replace', async () => {
+  it('have no variable of the chart that one of your own could replace, but how many arenas glibc has', async () => {
     const deployments = (await chartObjects(externalDatabase)).filter(({ kind }) => kind === 'Deployment') as Running[];
     const names = deployments.flatMap(
       ({ spec }) => spec.template.spec.containers[0]?.env.map(({ name }) => name) ?? [],
@@ -79,7 +79,16 @@ describe('pods', () => {
     expect(names).toContain('TALARIA_NAMESPACE');
     const schema = JSON.parse(await readFile(path.join(chartFolder, 'values.schema.json'), 'utf8'));
     const refused = new RegExp(schema.$defs.extraEnv.items.properties.name.not.pattern);
-    expect(names.filter((name) => !refused.test(name))).toEqual([]);
+    const arenas = 'MALLOC_ARENA_MAX';
+    expect(names.filter((name) => !refused.test(name))).toEqual([arenas]);
+    const own = `operator.extraEnv[0].name=${arenas},operator.extraEnv[0].value=4`;
+    const replaced = named(
+      await chartObjects([...externalDatabase, '--set-string', own]),
+      'Deployment',
+      'talaria-operator',
+    );
+    const env = (replaced as unknown as Running).spec.template.spec.containers[0]?.env ?? [];
+    expect(env.filter(({ name }) => name === arenas)).toEqual([{ name: arenas, value: '4' }]);
   });
 
   it('read the URLs of the database by the keys that its Secret has', async () => {

@@ -51,17 +51,34 @@ describe('the bundle for the image', () => {
     expect(await readdir(path.join(dist, 'migrations'))).toEqual(source);
   });
 
-  it('fills a compile cache', async () => {
+  it('fills a compile cache, which serves each program under the options that it is run with', async () => {
     const cache = path.join(folder, 'cache');
     const env = { PATH: process.env.PATH, NODE_COMPILE_CACHE: cache };
     const { stdout } = await run(process.execPath, [path.join(dist, 'warm-compile-cache.js')], { env });
     expect(stdout).toMatch(/compiled \d+ files/);
+    for (const args of [[...(await operatorOptions()), 'dist/operator.js'], ['dist/gateway.js'], ['dist/cli.js']]) {
+      const debug = { ...env, NODE_DEBUG_NATIVE: 'COMPILE_CACHE' };
+      const told = await run(process.execPath, [...args, '--help'], { cwd: folder, env: debug }).catch(
+        (failed: { readonly stdout: string; readonly stderr: string }) => failed,
+      );
+      const log = told.stdout + told.stderr;
+      expect(log.match(/cache for .* was accepted/g)?.length, args.join(' ')).toBeGreaterThan(3);
+      expect(log, args.join(' ')).not.toMatch(/cache for .* was rejected/);
+    }
   });
 
   function bundled(name: string, ...args: string[]): Promise<{ stdout: string; stderr: string }> {
     return run(process.execPath, [path.join(dist, name), ...args], { cwd: folder, env: { PATH: process.env.PATH } });
   }
 });
+
+/** What the chart gives Node before the program. */
+async function operatorOptions(): Promise<readonly string[]> {
+  const template = await readFile(path.join(root, 'charts/talaria/templates/operator-deployment.yaml'), 'utf8');
+  const args = /args: \[(.*), dist\/operator\.js\]/.exec(template)?.[1];
+  if (args === undefined) throw new Error('the chart does not say how the operator is run');
+  return args.split(', ');
+}
 
 /** The files that one leads to by imports of this form, itself included. */
 function reachable(from: string, files: ReadonlyMap<string, string>, form: RegExp): ReadonlySet<string> {
