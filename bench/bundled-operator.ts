@@ -33,9 +33,15 @@ export interface BundledOperatorOptions {
 const readyBudgetMs = 300_000;
 const stopBudgetMs = 40_000;
 
-/** Bundles Talaria into a folder. */
+/** Bundles Talaria into a folder and fills its compile cache, as the image does. */
 export async function bundle(dist: string): Promise<void> {
   await runProgram(process.execPath, [path.join(import.meta.dirname, '..', 'scripts', 'bundle.ts'), dist]);
+  const env = { ...process.env, NODE_COMPILE_CACHE: compileCache(dist) };
+  await runProgram(process.execPath, [path.join(dist, 'warm-compile-cache.js')], { env });
+}
+
+function compileCache(dist: string): string {
+  return path.join(dist, 'compile-cache');
 }
 
 /** Starts it in the namespace of the client, where the chart is installed; resolves when it is ready. */
@@ -54,7 +60,7 @@ export async function startBundledOperator(options: BundledOperatorOptions): Pro
       ...Object.fromEntries(env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]]))),
       KUBECONFIG: kubeconfig,
       NODE_ENV: 'production',
-      NODE_COMPILE_CACHE: path.join(dist, 'compile-cache'),
+      NODE_COMPILE_CACHE: compileCache(dist),
       POD_NAME: podName,
       TALARIA_NAMESPACE: client.namespace,
       TALARIA_LISTEN: `127.0.0.1:${port}`,
