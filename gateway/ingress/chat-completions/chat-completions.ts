@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../../core/lib/clock.ts';
-import { newHexId } from '../../../core/lib/id.ts';
+import { madeAt, newHexId } from '../../../core/lib/id.ts';
 import type { ResolveQuery } from '../../../core/route/resolve.ts';
 import { textOf } from '../../agent/models/port.ts';
 import type { TurnEvent } from '../../agent/steps.ts';
@@ -67,7 +67,8 @@ export async function answerChat(
   describeTurn(request, reply, turn, headers);
   const frame = {
     id: `chatcmpl-${turn.run === undefined ? newHexId() : turn.run.replaceAll('-', '')}`,
-    created: Math.floor((turn.createdAt ?? options.clock.now()) / 1_000),
+    // A repeated request gets the time of its run, which the id has.
+    created: Math.floor((turn.run === undefined ? options.clock.now() : madeAt(turn.run)) / 1_000),
     model: modelName(turn.resolution.agentName),
   };
   if (body.stream) return streamAnswer(request, reply, { turn, frame, body, clientSignal });
@@ -78,8 +79,6 @@ export async function answerChat(
 
 /** A turn that may be completed, stored or not, or one that was before. */
 interface OpenTurn extends AnsweredBy {
-  /** Unix milliseconds; absent: now. */
-  readonly createdAt?: number;
   readonly complete: (following?: Following) => Promise<TurnResult>;
 }
 
@@ -125,12 +124,11 @@ async function repeat(options: ChatCompletionsOptions, parsed: Parsed, id: strin
   const { request, reply, clientSignal } = parsed;
   const run = await awaitRepeated(options, admissionOf(request).principal, id, clientSignal);
   markRepeated(request, reply);
-  const { agent: agentName, route, rule, session, createdAt } = run;
+  const { agent: agentName, route, rule, session } = run;
   return {
     resolution: { agentName, route, rule },
     session,
     run: run.id,
-    createdAt: createdAt.getTime(),
     complete: async ({ onEvent } = {}) => {
       const result = resultOf(run);
       if (onEvent) await replayEvents(result, onEvent);

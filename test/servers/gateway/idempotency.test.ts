@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { fromWire, madeAt } from '../../../core/lib/id.ts';
 import { type Ask, ask, type TestGateway } from '../../harness/gateway.ts';
 import { waitFor } from '../../harness/wait-for.ts';
 import { mock, remote, setUpStage, startOnStage, state } from './stage.ts';
@@ -38,7 +39,8 @@ describe('a request with an Idempotency-Key', () => {
     expect(second.body).toEqual(first.body);
     expect(second.headers.get('idempotency-replayed')).toBe('true');
     expect(second.headers.get('x-talaria-run-id')).toBe(first.headers.get('x-talaria-run-id'));
-    expect(first.headers.get('x-talaria-run-id')).toMatch(/^run_/);
+    const run = fromWire('run', first.headers.get('x-talaria-run-id') ?? '') ?? '';
+    expect(first.body).toMatchObject({ created: Math.floor(madeAt(run) / 1_000) });
     expect(mock.requests).toHaveLength(1);
   });
 

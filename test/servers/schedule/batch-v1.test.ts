@@ -20,6 +20,9 @@ afterEach(async () => {
   await state.drop();
 });
 
+/** The status of a job is written once in 30 s when nothing is urgent. */
+const aStatus = { timeoutMs: 60_000 };
+
 const hourly = (change: Partial<JobEntry> = {}) => jobEntry('hourly', { schedule: '@every 1h', ...change });
 
 /** A replica that holds this job; `change` puts other jobs in its place. */
@@ -195,10 +198,14 @@ describe('batch/v1', () => {
     const turns = holdTurns();
     const { replica } = await startWith(hourly(), { runTurn: turns.runTurn });
     await state.moveClock(3_601);
-    const active = await waitFor('the status to show the run', () => {
-      const status = replica.statuses.get('hourly');
-      return status?.active.length === 1 ? status : undefined;
-    });
+    const active = await waitFor(
+      'the status to show the run',
+      () => {
+        const status = replica.statuses.get('hourly');
+        return status?.active.length === 1 ? status : undefined;
+      },
+      aStatus,
+    );
     expect(active.lastScheduleTime).toBe(active.active[0]?.scheduledTime);
     expect(active.lastSuccessfulTime).toBeUndefined();
     turns.release();
@@ -208,7 +215,7 @@ describe('batch/v1', () => {
         const status = replica.statuses.get('hourly');
         return status?.active.length === 0 && status.lastSuccessfulTime ? status : undefined;
       },
-      { timeoutMs: 60_000 },
+      aStatus,
     );
     expect(done.lastSuccessfulTime).toBe(active.lastScheduleTime);
   });
