@@ -3,15 +3,20 @@ import { randomBytes } from 'node:crypto';
 /** What a stored thing is called on the wire: `ses_`, `run_`, `resp_` and `dlv_` before the hex digits of its UUID. */
 export type WirePrefix = 'ses' | 'run' | 'resp' | 'dlv';
 
-/** A new UUIDv7 (RFC 9562): sorts by the millisecond it was made in, random after that. */
+/**
+ * A new UUIDv7: sorts by the millisecond it was made in, and among those of one process and millisecond by the order they
+ * were made in (RFC 9562, section 6.2, method 1, with a counter of 26 bits). Its last 48 bits are random.
+ */
 export function newId(now: number = Date.now()): string {
-  const time = timeDigits(now);
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomDigits(3)}-${variantDigit()}${randomDigits(3)}-${randomDigits(12)}`;
+  return hyphenated(newHexId(now));
 }
 
 /** The 32 hex digits of a new UUIDv7. */
 export function newHexId(now: number = Date.now()): string {
-  return `${timeDigits(now)}7${randomDigits(3)}${variantDigit()}${randomDigits(3)}${randomDigits(12)}`;
+  advance(now);
+  const high = (0x7000 | (counter >>> 14)).toString(16);
+  const low = (0x8000 | (counter & 0x3fff)).toString(16);
+  return timeDigits + high + low + randomDigits(12);
 }
 
 /** The Unix millisecond in which a UUIDv7 was made. */
@@ -31,16 +36,19 @@ export function fromWire(prefix: WirePrefix, text: string): string | undefined {
   return /^[0-9a-f]{32}$/.test(hex) ? hyphenated(hex) : undefined;
 }
 
-let lastTime = -1;
-let lastDigits = '';
+let time = -1;
+let timeDigits = '';
+let counter = 0;
 
-/** 12 hex digits; thousands of ids are made in one millisecond. */
-function timeDigits(now: number): string {
-  if (now !== lastTime) {
-    lastTime = now;
-    lastDigits = now.toString(16).padStart(12, '0');
+/** A new millisecond starts at half of the counter's room at most: 33 million more would have to be made within it. */
+function advance(now: number): void {
+  if (now === time) {
+    counter += 1;
+    return;
   }
-  return lastDigits;
+  time = now;
+  timeDigits = now.toString(16).padStart(12, '0');
+  counter = Number.parseInt(randomDigits(7), 16) & 0x1ff_ffff;
 }
 
 /** Drawn for many ids at once; no digit is given twice. */
@@ -56,11 +64,6 @@ function randomDigits(count: number): string {
   }
   taken += count;
   return pool.slice(taken - count, taken);
-}
-
-/** The two bits of the variant, and two random ones. */
-function variantDigit(): string {
-  return ((Number.parseInt(randomDigits(1), 16) & 0x3) | 0x8).toString(16);
 }
 
 function hyphenated(hex: string): string {
