@@ -15,6 +15,7 @@ import { createEventRecorder, type EventRecorder } from '../runs/events/record-e
 import { toRunEvent } from '../runs/events/run-event.ts';
 import { RunStopped } from '../runs/request-stop.ts';
 import { toMessages } from '../sessions/items.ts';
+import { readHistory } from '../sessions/read-history.ts';
 import { contextOfRun } from '../tracing/trace-context.ts';
 import type { Span, Tracing } from '../tracing/tracing.ts';
 import type { TurnFinisher } from '../turns/finish-turn.ts';
@@ -163,14 +164,4 @@ async function permitted(
   } finally {
     permit.release();
   }
-}
-
-async function readHistory(database: Database, run: ApiRun, most: number): Promise<readonly unknown[]> {
-  if (run.session === undefined) return [];
-  const { rows } = await database.prepared<{ history: unknown[] }>(
-    'session-history',
-    'select session_history(id, $3) as history from sessions where id = $1 and agent = $2',
-    [run.session, run.agent, most],
-  );
-  return rows[0]?.history ?? [];
 }

@@ -4,6 +4,7 @@ import type { ChatMessage } from '../agent/models/port.ts';
 import type { Database } from '../db/pool.ts';
 import { activeStatuses } from '../runs/run-status.ts';
 import { toMessages } from '../sessions/items.ts';
+import { readHistory } from '../sessions/read-history.ts';
 import { answerOpenCalls, boundHistory } from '../turns/history.ts';
 import type { JobRun } from './job-run.ts';
 
@@ -29,15 +30,9 @@ export async function openJobSession(database: Database, run: JobRun, agent: Age
     const id = found.rows[0]?.id;
     const { rowCount } = await client.query(holdStatement, [id, run.id, run.worker, run.attempt]);
     if (rowCount === 0) return { kind: 'busy' };
-    const { rows } = await client.query<{ history: unknown[] }>('select session_history($1, $2) as history', [
-      id,
-      agent.sessions.maxHistoryMessages,
-    ]);
-    return {
-      kind: 'named',
-      id: id ?? '',
-      history: toMessages(answerOpenCalls(boundHistory(rows[0]?.history ?? [], agent))),
-    };
+    const most = agent.sessions.maxHistoryMessages;
+    const history = await readHistory(client, { session: id, agent: run.agent }, most);
+    return { kind: 'named', id: id ?? '', history: toMessages(answerOpenCalls(boundHistory(history, agent))) };
   });
 }
 

@@ -1,4 +1,8 @@
 -- Turns: begin, continue, finish. Each function is one round trip and holds nothing once it returned.
+--
+-- What is looked for by id has its other conditions as `is not distinct from`, which no index serves: until a table is
+-- analyzed for the first time, all its indexes look alike to the planner, and it would take one that reads every session of
+-- the agent or principal, and keep that plan.
 
 -- What was delivered to the chat of a session that no user has to himself, among its newest 20 items; what its own turns
 -- said is not.
@@ -13,13 +17,10 @@ $$;
 -- the session of a chat comes what was delivered to that chat and is in a session that no user has to himself, its newest 20
 -- messages, each before the first turn that ended after it, so that it never stands inside a turn. A chat is known by its id:
 -- what type it has was not known when something was delivered to it before anybody wrote there.
-create function session_history(session uuid, most integer) returns jsonb language plpgsql stable as $$
+create function session_history(own sessions, most integer) returns json language plpgsql stable as $$
 declare
-  own record;
   shared uuid[] := '{}';
 begin
-  select s.id, s.agent, s.platform, s.account, s.chat_id, s.thread_id into own
-  from sessions s where s.id = session;
   if own.platform not in ('api', 'cron') then
     -- With all columns of the index on the key, and its predicate.
     shared := array(
@@ -31,7 +32,7 @@ begin
   end if;
   if cardinality(shared) = 0 then
     return (
-      select coalesce(jsonb_agg(newest.data order by newest.seq), '[]')
+      select coalesce(json_agg(newest.data order by newest.seq), '[]')
       from (
         select i.seq, i.data from items i
         where i.session_id = own.id and i.agent = own.agent order by i.seq desc limit most
@@ -56,7 +57,7 @@ begin
       select d.data, (select min(t.first_seq) from turns t where t.ended_at > d.created_at), d.created_at, d.seq
       from delivered d
     )
-    select coalesce(jsonb_agg(p.data order by p.place nulls last, p.sent_at nulls last, p.seq), '[]') from placed p);
+    select coalesce(json_agg(p.data order by p.place nulls last, p.sent_at nulls last, p.seq), '[]') from placed p);
 end
 $$;
 
@@ -146,7 +147,7 @@ create function begin_run(
   new_response uuid,
   previous_response uuid,
   response_request jsonb
-) returns table (outcome text, found_session uuid, session_agent text, history jsonb, first_run uuid) language plpgsql as $$
+) returns table (outcome text, found_session uuid, session_agent text, history json, first_run uuid) language plpgsql as $$
 declare
   session sessions%rowtype;
   idle sessions%rowtype;
@@ -154,6 +155,7 @@ declare
   is_active boolean := false;
   waiting integer := 0;
   waits boolean;
+  moment timestamptz;
 begin
   if run_foreground and idempotency_key = '' then
     perform set_config('synchronous_commit', 'off', true);
@@ -163,7 +165,7 @@ begin
     taken := take_idempotency_key(run_principal, idempotency_key, run_agent, request_hash, new_run, null);
     if taken.principal is not null then
       return query select case when taken.hash = request_hash then 'twin' else 'conflict' end, taken.session_id, taken.agent,
-        null::jsonb, taken.run_id;
+        null::json, taken.run_id;
       return;
     end if;
   end if;
@@ -173,9 +175,12 @@ begin
       session := null;
       if session_kind = 'id' then
         select * into session from sessions s
-        where s.id = wanted_session and s.principal = run_principal and s.platform = 'api' and s.ended_at is null
-          and (wanted_name = '' or s.name = wanted_name)
+        where s.id = wanted_session and s.principal is not distinct from run_principal
         for update;
+        if session.platform <> 'api' or session.ended_at is not null or (wanted_name <> '' and session.name <> wanted_name)
+        then
+          session := null;
+        end if;
       elsif session_kind = 'name' then
         select * into session from sessions s
         where s.principal = run_principal and s.name = wanted_name and s.platform = 'api' and s.name <> ''
@@ -224,7 +229,7 @@ begin
         perform release_idempotency_key(run_principal, new_run);
       end if;
       return query select case when session.id is null then 'missing' else 'other_agent' end, session.id,
-        coalesce(session.agent, ''), null::jsonb, null::uuid;
+        coalesce(session.agent, ''), null::json, null::uuid;
       return;
     end if;
 
@@ -258,25 +263,26 @@ begin
       if idempotency_key <> '' then
         perform release_idempotency_key(run_principal, new_run);
       end if;
-      return query select 'busy', session.id, session.agent, null::jsonb, null::uuid;
+      return query select 'busy', session.id, session.agent, null::json, null::uuid;
       return;
     end if;
   end if;
 
   waits := is_active or waiting > 0 or not run_foreground;
+  moment := talaria_now();
   insert into runs (id, agent, agent_uid, agent_generation, sequence, route, rule, session_id, trigger, principal, status,
-    foreground, input, attempt, effects_started, worker, started_at, response_id)
+    foreground, input, attempt, effects_started, worker, start_after, created_at, started_at, response_id)
   values (new_run, run_agent, run_agent_uid, run_generation, run_sequence, run_route, run_rule, session.id, run_trigger,
     run_principal, case when waits then 'queued' else 'running' end, run_foreground, run_input,
     case when run_foreground then 1 else 0 end, run_foreground, case when run_foreground then run_worker end,
-    case when waits then null else talaria_now() end, new_response);
+    moment, moment, case when waits then null else moment end, new_response);
   if new_response is not null then
     insert into responses (id, agent, principal, session_id, run_id, previous_id, request)
     values (new_response, run_agent, run_principal, session.id, new_run, previous_response, response_request);
   end if;
 
   return query select case when waits then 'queued' else 'started' end, session.id, run_agent,
-    case when waits or session.id is null then null else session_history(session.id, most_history) end, null::uuid;
+    case when waits or session.id is null then null else session_history(session, most_history) end, null::uuid;
 end
 $$;
 
@@ -301,16 +307,17 @@ $$;
 -- Starts a queued run of this worker when no other run of its session is active and none has waited longer.
 -- outcome: started, queued (not yet) or gone (it was cancelled).
 create function continue_run(waiting_run uuid, run_worker uuid, most_history integer)
-returns table (outcome text, history jsonb) language plpgsql as $$
+returns table (outcome text, history json) language plpgsql as $$
 declare
   run runs%rowtype;
+  session sessions%rowtype;
 begin
   perform set_config('synchronous_commit', 'off', true);
   select * into run from runs r where r.id = waiting_run;
-  perform 1 from sessions s where s.id = run.session_id for update;
+  select * into session from sessions s where s.id = run.session_id for update;
   select * into run from runs r where r.id = waiting_run and r.worker = run_worker and r.status = 'queued' for update;
   if not found then
-    return query select 'gone', null::jsonb;
+    return query select 'gone', null::json;
     return;
   end if;
   if exists (
@@ -320,11 +327,11 @@ begin
     select from runs r
     where r.session_id = run.session_id and r.status = 'queued' and (r.created_at, r.id) < (run.created_at, run.id)
   ) then
-    return query select 'queued', null::jsonb;
+    return query select 'queued', null::json;
     return;
   end if;
   update runs r set status = 'running', started_at = talaria_now() where r.id = run.id;
-  return query select 'started', session_history(run.session_id, most_history);
+  return query select 'started', session_history(session, most_history);
 end
 $$;
 
@@ -352,13 +359,15 @@ declare
   run runs%rowtype;
   said jsonb;
   before bigint;
+  moment timestamptz;
 begin
   -- Before the run: who begins locks in this order too, and sees the run either active or gone, never in between.
   perform 1 from sessions s where s.id = (select r.session_id from runs r where r.id = ended_run) for update;
+  moment := talaria_now();
   update runs r
   set status = end_status, output = end_output, finish_reason = end_reason, usage = end_usage, model = end_model,
-    cost = end_cost, currency = end_currency, finished_at = talaria_now(),
-    started_at = coalesce(r.started_at, case when end_status = 'completed' then talaria_now() end),
+    cost = end_cost, currency = end_currency, finished_at = moment,
+    started_at = coalesce(r.started_at, case when end_status = 'completed' then moment end),
     error_code = case when end_status = 'completed' then null else coalesce(r.error_code, end_error_code) end,
     error_message = case when end_status = 'completed' then null else coalesce(r.error_message, end_error_message) end
   where r.id = ended_run and r.worker = run_worker and r.attempt = run_attempt
@@ -411,12 +420,12 @@ begin
   end if;
   said := (run.input -> 'items') || end_output;
   update sessions s
-  set last_seq = s.last_seq + jsonb_array_length(said), last_active_at = talaria_now()
-  where s.id = run.session_id and s.agent = run.agent
+  set last_seq = s.last_seq + jsonb_array_length(said), last_active_at = moment
+  where s.id = run.session_id and s.agent is not distinct from run.agent
   returning s.last_seq - jsonb_array_length(said) into before;
   if found then
-    insert into items (session_id, seq, agent, run_id, type, data)
-    select run.session_id, before + item.ordinality, run.agent, run.id, item.value ->> 'type', item.value
+    insert into items (session_id, seq, agent, run_id, type, data, created_at)
+    select run.session_id, before + item.ordinality, run.agent, run.id, item.value ->> 'type', item.value, moment
     from jsonb_array_elements(said) with ordinality as item;
     if run.response_id is not null then
       update responses p set last_seq = before + jsonb_array_length(said)

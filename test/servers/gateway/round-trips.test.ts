@@ -71,6 +71,29 @@ it('a response costs two round trips when it begins a session, and three when it
   expect(await state.rows('select count(*)::int as sessions from sessions')).toEqual([{ sessions: 1 }]);
 });
 
+it('a turn reads only its own session, however many its agent has, also on tables that were never analyzed', async () => {
+  await state.rows('alter table sessions set (autovacuum_enabled = false)');
+  const begin = await storedTurns();
+  const say = async (session: string) => (await begin(named(session))).complete();
+  // Plans are made while the table is empty, and kept.
+  for (let turn = 0; turn < 10; turn += 1) await say('first');
+  for (let at = 0; at < 200; at += 1) await say(`of-many-${at}`);
+  const before = await sessionsRead();
+  for (let at = 0; at < 20; at += 1) await say(`of-many-${at}`);
+  expect(((await sessionsRead()) - before) / 20).toBeLessThan(20);
+});
+
+/** How many rows were read through the indexes of `sessions`, or without one. */
+async function sessionsRead(): Promise<number> {
+  await database.query('select pg_stat_force_next_flush()');
+  const { rows } = await database.query<{ read: number }>(
+    `select (t.seq_tup_read + sum(i.idx_tup_read))::int as read
+     from pg_stat_user_tables t join pg_stat_user_indexes i using (relid)
+     where t.relname = 'sessions' group by t.seq_tup_read`,
+  );
+  return rows[0]?.read ?? 0;
+}
+
 it('no connection is held while the model is asked', async () => {
   const begin = await storedTurns();
   const [first, second] = [await begin(named('one')), await begin(named('two'))];
