@@ -15,11 +15,11 @@ import { Pool } from 'undici';
 import { startEmbeddedPostgres } from '../cli/dev/embedded-postgres.ts';
 import { cpuSeconds, pinLoad, startRole } from './roles.ts';
 
-const rounds = 3;
+const rounds = 5;
 /** Until the engine has compiled what each target runs; its compilers take processor time, too. */
 const warmSeconds = 20;
-const saturateSeconds = 4;
-const steadySeconds = 6;
+const saturateSeconds = 3;
+const steadySeconds = 4;
 const steadyRate = 300;
 const connections = 64;
 const sessions = 1_000;
