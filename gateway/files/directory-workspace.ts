@@ -33,7 +33,7 @@ export function createDirectoryWorkspace(homes: string, clock: Clock): Directory
   const onVolume = <T>({ name }: FileOwner, work: (root: string) => Promise<T>): Promise<T> =>
     gate(name, () => reporting(() => work(path.join(homes, ownFolder(name), workspaceFolder))));
   return {
-    list: (owner, folder) => onVolume(owner, (root) => listFiles(root, folder)),
+    list: (owner, folder) => onVolume(owner, (root) => listFiles(root, folder, clock.now())),
     read: (owner, file) => onVolume(owner, (root) => inParent(root, file, readAt)),
     write: (owner, file, content) => put(owner, file, content, rename),
     writeNew: (owner, file, content) => put(owner, file, content, linkUnlessThere),
@@ -164,11 +164,18 @@ function demandOwnFile(found: Kind, name: string): void {
 }
 
 const temporaryPrefix = '.talaria-new-';
+/** Exactly what `writeAt` makes; a file of another name is somebody's. */
+const temporaryName = /^\.talaria-new-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** No write takes so long: what is older was left by a gateway that ended in the middle of one. */
+const leftOverAfterMs = 3_600_000;
 /** How many names are looked at for one list. */
 const mostLookedAt = 10_000;
 
-/** What an agent may read: plain files of a name that a path may have, at most as many as an Agent may have. */
-async function listFiles(root: string, folder: HomePath | undefined): Promise<readonly FileInfo[]> {
+/**
+ * What an agent may read: plain files of a name that a path may have, at most as many as an Agent may have. What interrupted
+ * writes left is removed on the way.
+ */
+async function listFiles(root: string, folder: HomePath | undefined, now: number): Promise<readonly FileInfo[]> {
   const isWhole = folder === undefined || folder === workspaceFolder;
   const found: FileInfo[] = [];
   const folders: (readonly string[])[] = [isWhole ? [] : partsOf(folder)];
@@ -181,6 +188,7 @@ async function listFiles(root: string, folder: HomePath | undefined): Promise<re
         if (left < 0 || found.length >= maxAgentFiles) return;
         const place = [...inside, entry.name];
         if (entry.isDirectory() && mayHoldFiles(place)) folders.push(place);
+        else if (temporaryName.test(entry.name)) await removeLeftOver(open, entry.name, now);
         else if (isListed(entry, place)) found.push(...(await fileInfo(open, place)));
       }
     });
@@ -195,6 +203,13 @@ function mayHoldFiles(place: readonly string[]): boolean {
 
 function isListed(entry: Dirent, place: readonly string[]): boolean {
   return entry.isFile() && !entry.name.startsWith(temporaryPrefix) && isHomePath(homeForm(place));
+}
+
+/** Who cannot remove it lists all the same. */
+async function removeLeftOver(folder: OpenFolder, name: string, now: number): Promise<void> {
+  const found = await lstat(folder.at(name)).catch(() => undefined);
+  if (found?.isFile() !== true || now - found.mtimeMs < leftOverAfterMs) return;
+  await unlink(folder.at(name)).catch(() => undefined);
 }
 
 /** Nothing when the file is gone meanwhile, or has a second name. */

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { link, lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { link, lstat, mkdir, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -116,6 +117,15 @@ describe('a workspace on a volume', () => {
     await workspace.write(coder, file('a'), Buffer.from('whole'));
     expect((await workspace.list(coder)).map((found) => found.path)).toEqual(['workspace/a']);
     expect((await lstat(path.join(root, 'a'))).mode & 0o007).toBe(0);
+  });
+
+  it('removes what an interrupted write left an hour ago, and nothing that is newer or has another name', async () => {
+    const [old, fresh] = [randomUUID(), randomUUID()].map((id) => `.talaria-new-${id}`) as [string, string];
+    const anHourAgo = new Date(Date.now() - 3_700_000);
+    for (const name of [old, fresh, '.talaria-new-x']) await writeFile(path.join(root, name), 'half');
+    for (const name of [old, '.talaria-new-x']) await utimes(path.join(root, name), anHourAgo, anHourAgo);
+    expect(await workspace.list(coder)).toEqual([]);
+    expect((await readdir(root)).sort()).toEqual([fresh, '.talaria-new-x'].sort());
   });
 
   it('keeps what is in the workspace and nothing else of the home', async () => {
