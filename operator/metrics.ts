@@ -60,7 +60,7 @@ export function createOperatorMetrics(): OperatorMetrics {
       buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
       registers,
     }),
-    failures: counter('reconcile_failures_total', 'Reconciles that failed; they are repeated.', ['controller']),
+    failures: counter('reconcile_failures_total', 'Reconciles that failed.', ['controller']),
     snapshotSequence: gauge('snapshot_sequence', 'Sequence of the published snapshot.'),
     acknowledgedSequence: gauge(
       'acknowledged_sequence',

@@ -25,6 +25,9 @@ export interface ReporterOptions {
   readonly delayMs?: number | undefined;
 }
 
+/** More than three failures within ten minutes alert, so a fault that lasts must fail oftener. */
+const longestBackoffMs = 60_000;
+
 /** Makes a Reporter. An object of which nothing can be said keeps what was last said of the same generation. */
 export function createReporter(options: ReporterOptions): Reporter {
   const { status, events, audit, metrics, log, delayMs = 100 } = options;
@@ -54,11 +57,12 @@ export function createReporter(options: ReporterOptions): Reporter {
       metrics.gatewayKeysRejected.set(keyFaults.length);
       tell(unreported);
       // So that it is counted and tried again for as long as it lasts.
-      if (unreported.length > 0) throw new Error(`the operator failed on the status of ${unreported.length} object(s)`);
+      if (unreported.length > 0) throw new Error(`objects without a report: ${unreported.length}`);
       return done;
     },
     onError: () => metrics.failures.inc({ controller: 'report' }),
     log,
+    backoffMaxMs: longestBackoffMs,
   });
   return {
     start: controller.start,
@@ -70,11 +74,11 @@ export function createReporter(options: ReporterOptions): Reporter {
   };
 }
 
-/** An older generation's report would say that it is in force, which another one is. */
+/** A report of an older generation would claim a status for content that is no longer declared. */
 function lastOf(unreported: readonly Unreported[], said: readonly ObjectReport[]): readonly ObjectReport[] {
   const byKey = new Map(unreported.map((one) => [one.key, one]));
   return said.filter(({ key, uid, generation }) => {
-    const now = byKey.get(key);
-    return now?.uid === uid && now.generation === generation;
+    const unsaid = byKey.get(key);
+    return unsaid?.uid === uid && unsaid.generation === generation;
   });
 }

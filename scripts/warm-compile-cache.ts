@@ -12,10 +12,15 @@ if (!folder) throw new Error('set NODE_COMPILE_CACHE to the folder to fill');
 const options = { operator: operatorNodeOptions, gateway: [], cli: [] };
 for (const [name, nodeOptions] of Object.entries(options)) {
   const args = [...nodeOptions, path.join(import.meta.dirname, `${name}.js`), '--help'];
-  spawnSync(process.execPath, args, { timeout: 30_000 });
+  const before = cachedFiles().length;
+  const { stderr } = spawnSync(process.execPath, args, { timeout: 30_000, encoding: 'utf8' });
+  if (cachedFiles().length === before) throw new Error(`${name}.js left nothing in ${folder}:\n${stderr}`);
 }
-const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+const files = cachedFiles();
 // Node makes them for itself alone; in the image another user reads them.
 for (const file of files) chmodSync(path.join(file.parentPath, file.name), 0o644);
-if (files.length < 3) throw new Error(`${folder} stayed empty: does a bundle fail to start?`);
 process.stdout.write(`compiled ${files.length} files\n`);
+
+function cachedFiles() {
+  return readdirSync(folder as string, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+}

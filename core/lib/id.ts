@@ -5,18 +5,16 @@ export type WirePrefix = 'ses' | 'run' | 'resp' | 'dlv';
 
 /**
  * A new UUIDv7: sorts by the millisecond it was made in, and among those of one process and millisecond by the order they
- * were made in (RFC 9562, section 6.2, method 1, with a counter of 26 bits). Its last 48 bits are random.
+ * were made in, while the clock does not step back (RFC 9562, section 6.2, method 1, with a counter of 26 bits). Its last 48
+ * bits are random; it is no secret, and knowing one must grant nothing.
  */
 export function newId(now: number = Date.now()): string {
-  return hyphenated(newHexId(now));
+  return hyphenated(hexIdOf(now));
 }
 
 /** The 32 hex digits of a new UUIDv7. */
-export function newHexId(now: number = Date.now()): string {
-  advance(now);
-  const high = (0x7000 | (counter >>> 14)).toString(16);
-  const low = (0x8000 | (counter & 0x3fff)).toString(16);
-  return timeDigits + high + low + randomDigits(12);
+export function newHexId(): string {
+  return hexIdOf(Date.now());
 }
 
 /** The Unix millisecond in which a UUIDv7 was made. */
@@ -36,11 +34,18 @@ export function fromWire(prefix: WirePrefix, text: string): string | undefined {
   return /^[0-9a-f]{32}$/.test(hex) ? hyphenated(hex) : undefined;
 }
 
+function hexIdOf(now: number): string {
+  advance(now);
+  const high = (0x7000 | ((counter >>> 14) & 0xfff)).toString(16);
+  const low = (0x8000 | (counter & 0x3fff)).toString(16);
+  return timeDigits + high + low + randomDigits(12);
+}
+
 let time = -1;
 let timeDigits = '';
 let counter = 0;
 
-/** A new millisecond starts at half of the counter's room at most: 33 million more would have to be made within it. */
+/** Starts in the lower half of its 26 bits; after 33 million ids in one millisecond their order would be lost. */
 function advance(now: number): void {
   if (now === time) {
     counter += 1;

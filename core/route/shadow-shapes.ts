@@ -24,7 +24,7 @@ export interface RankedMatch extends MatchRank, Compared {
 export interface Shape extends ComparedNames {
   readonly id: string;
   readonly mask: number;
-  /** By their values, those that win first at the front. */
+  /** Matches by the key of their values, those that win first at the front. */
   readonly groups: Map<string, RankedMatch[]>;
 }
 
@@ -62,7 +62,8 @@ function add(shapes: Map<string, Shape>, match: RankedMatch): void {
     shape = { id: match.shape, mask: match.mask, ...namesOf(match), groups: new Map() };
     shapes.set(match.shape, shape);
   }
-  const key = keyOf(shape, match) ?? '';
+  const key = keyOf(shape, match);
+  if (key === undefined) throw new Error('a match has no value for a name of its own shape');
   const group = shape.groups.get(key);
   if (group === undefined) shape.groups.set(key, [match]);
   else group.push(match);

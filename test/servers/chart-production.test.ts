@@ -71,7 +71,7 @@ describe('pods', () => {
     }
   });
 
-  it('have no variable of the chart that one of your own could replace, but how many arenas glibc has', async () => {
+  it('have no variable of the chart that one of your own could replace, except how many arenas glibc has', async () => {
     const deployments = (await chartObjects(externalDatabase)).filter(({ kind }) => kind === 'Deployment') as Running[];
     const names = deployments.flatMap(
       ({ spec }) => spec.template.spec.containers[0]?.env.map(({ name }) => name) ?? [],

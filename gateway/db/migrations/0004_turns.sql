@@ -1,8 +1,8 @@
 -- Turns: begin, continue, finish. Each function is one round trip and holds nothing once it returned.
 --
--- What is looked for by id has its other conditions as `is not distinct from`, which no index serves: until a table is
--- analyzed for the first time, all its indexes look alike to the planner, and it would take one that reads every session of
--- the agent or principal, and keep that plan.
+-- A session that is looked for by id has its agent, principal and platform as `is not distinct from`, which no index serves:
+-- until a table is analyzed for the first time, all its indexes look alike to the planner, and it would take one that reads
+-- every session of the agent, principal or platform, and keep that plan.
 
 -- What was delivered to the chat of a session that no user has to himself, among its newest 20 items; what its own turns
 -- said is not.
@@ -13,7 +13,7 @@ create function delivered_items(shared uuid, of_agent text) returns setof items 
     select from runs r where r.id = newest.run_id and r.agent = of_agent and r.session_id = shared)
 $$;
 
--- What a session said so far, its newest `most` items, oldest first, and nothing that another agent said. With
+-- What a session said so far, `own`, which the caller found by its agent or principal: its newest `most` items, oldest first, and nothing that another agent said. With
 -- the session of a chat comes what was delivered to that chat and is in a session that no user has to himself, its newest 20
 -- messages, each before the first turn that ended after it, so that it never stands inside a turn. A chat is known by its id:
 -- what type it has was not known when something was delivered to it before anybody wrote there.
@@ -176,11 +176,8 @@ begin
       if session_kind = 'id' then
         select * into session from sessions s
         where s.id = wanted_session and s.principal is not distinct from run_principal
+          and s.platform is not distinct from 'api' and s.ended_at is null and (wanted_name = '' or s.name = wanted_name)
         for update;
-        if session.platform <> 'api' or session.ended_at is not null or (wanted_name <> '' and session.name <> wanted_name)
-        then
-          session := null;
-        end if;
       elsif session_kind = 'name' then
         select * into session from sessions s
         where s.principal = run_principal and s.name = wanted_name and s.platform = 'api' and s.name <> ''
@@ -269,6 +266,7 @@ begin
   end if;
 
   waits := is_active or waiting > 0 or not run_foreground;
+  -- Not before the session is locked: its runs wait in the order of this time.
   moment := talaria_now();
   insert into runs (id, agent, agent_uid, agent_generation, sequence, route, rule, session_id, trigger, principal, status,
     foreground, input, attempt, effects_started, worker, start_after, created_at, started_at, response_id)
@@ -314,9 +312,9 @@ declare
 begin
   perform set_config('synchronous_commit', 'off', true);
   select * into run from runs r where r.id = waiting_run;
-  select * into session from sessions s where s.id = run.session_id for update;
+  select * into session from sessions s where s.id = run.session_id and s.agent is not distinct from run.agent for update;
   select * into run from runs r where r.id = waiting_run and r.worker = run_worker and r.status = 'queued' for update;
-  if not found then
+  if not found or run.session_id is distinct from session.id then
     return query select 'gone', null::json;
     return;
   end if;
@@ -363,6 +361,7 @@ declare
 begin
   -- Before the run: who begins locks in this order too, and sees the run either active or gone, never in between.
   perform 1 from sessions s where s.id = (select r.session_id from runs r where r.id = ended_run) for update;
+  -- Not before the session is locked: what is delivered to its chat is placed among its turns by this time.
   moment := talaria_now();
   update runs r
   set status = end_status, output = end_output, finish_reason = end_reason, usage = end_usage, model = end_model,

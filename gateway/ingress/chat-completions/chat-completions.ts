@@ -67,7 +67,7 @@ export async function answerChat(
   describeTurn(request, reply, turn, headers);
   const frame = {
     id: `chatcmpl-${turn.run === undefined ? newHexId() : turn.run.replaceAll('-', '')}`,
-    // A repeated request gets the time of its run, which the id has.
+    // The same for a repeated request: the id of its run holds the time.
     created: Math.floor((turn.run === undefined ? options.clock.now() : madeAt(turn.run)) / 1_000),
     model: modelName(turn.resolution.agentName),
   };

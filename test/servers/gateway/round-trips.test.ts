@@ -71,7 +71,7 @@ it('a response costs two round trips when it begins a session, and three when it
   expect(await state.rows('select count(*)::int as sessions from sessions')).toEqual([{ sessions: 1 }]);
 });
 
-it('a turn reads only its own session, however many its agent has, also on tables that were never analyzed', async () => {
+it('a turn of a named session reads only that session, however many its agent has, also on tables that were never analyzed', async () => {
   await state.rows('alter table sessions set (autovacuum_enabled = false)');
   const begin = await storedTurns();
   const say = async (session: string) => (await begin(named(session))).complete();
@@ -80,6 +80,7 @@ it('a turn reads only its own session, however many its agent has, also on table
   for (let at = 0; at < 200; at += 1) await say(`of-many-${at}`);
   const before = await sessionsRead();
   for (let at = 0; at < 20; at += 1) await say(`of-many-${at}`);
+  // Its own row, some times over and in some versions; never those of the others.
   expect(((await sessionsRead()) - before) / 20).toBeLessThan(20);
 });
 

@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 
 /** The status of a job is written once in 30 s when nothing is urgent. */
-const aStatus = { timeoutMs: 60_000 };
+const statusWait = { timeoutMs: 60_000 };
 
 const hourly = (change: Partial<JobEntry> = {}) => jobEntry('hourly', { schedule: '@every 1h', ...change });
 
@@ -204,7 +204,7 @@ describe('batch/v1', () => {
         const status = replica.statuses.get('hourly');
         return status?.active.length === 1 ? status : undefined;
       },
-      aStatus,
+      statusWait,
     );
     expect(active.lastScheduleTime).toBe(active.active[0]?.scheduledTime);
     expect(active.lastSuccessfulTime).toBeUndefined();
@@ -215,7 +215,7 @@ describe('batch/v1', () => {
         const status = replica.statuses.get('hourly');
         return status?.active.length === 0 && status.lastSuccessfulTime ? status : undefined;
       },
-      aStatus,
+      statusWait,
     );
     expect(done.lastSuccessfulTime).toBe(active.lastScheduleTime);
   });

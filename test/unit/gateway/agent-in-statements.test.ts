@@ -47,7 +47,6 @@ const withoutAgent: readonly { readonly because: string; readonly at: readonly s
       'gateway/chat/chat-session.ts: select runs',
       'gateway/db/migrations/0004_turns.sql begin_run: select runs',
       'gateway/db/migrations/0004_turns.sql begin_run: update runs',
-      'gateway/db/migrations/0004_turns.sql continue_run: select sessions',
       'gateway/db/migrations/0004_turns.sql finish_turn: select sessions',
       'gateway/job-runs/job-session.ts: select runs',
       'gateway/sessions/prune-sessions.ts: select runs',

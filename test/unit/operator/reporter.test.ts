@@ -18,9 +18,10 @@ const agent = (name: string, displayName = name): Manifest => ({
 let reporter: Reporter | undefined;
 afterEach(() => reporter?.stop());
 
-it('an object of which nothing can be said keeps what was said of the same generation, and is logged once', async () => {
+it('an object of which nothing can be said keeps what was said of the same generation, and its fault is logged once', async () => {
   const { said, errors, metrics } = start();
   await reported(await compiled([agent('bad'), agent('good')]), () => said.length === 1);
+  // The second report of the change is that of the retry.
   await reported(unsayable(await compiled([agent('bad'), agent('good', 'changed')])), () => said.length >= 3);
   const [before, , after] = said;
   expect(after?.map(({ key }) => key).toSorted()).toEqual(['Agent/bad', 'Agent/good']);
