@@ -30,11 +30,12 @@ export async function startConversationModel(): Promise<ConversationModel> {
   const calls = new Map<string, Call[]>();
   let held: PromiseWithResolvers<Call> | undefined;
   const server = createServer(async (request, response) => {
+    const ended = endOf(request, response);
     const { instructions, call, stream } = await readCall(request);
-    calls.set(instructions, [...(calls.get(instructions) ?? []), call]);
-    response.once('close', () => {
-      call.endedAt ??= performance.now();
+    ended((at) => {
+      call.endedAt ??= at;
     });
+    calls.set(instructions, [...(calls.get(instructions) ?? []), call]);
     if (held !== undefined) {
       held.resolve(call);
       held = undefined;
@@ -59,6 +60,29 @@ export async function startConversationModel(): Promise<ConversationModel> {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
+  };
+}
+
+/**
+ * Tells when the connection of a request was gone, also when that was before it is asked. The socket hears of it in the
+ * order in which everything came in; the response only after all that came with it, which takes long where 200 come at once.
+ */
+function endOf({ socket }: IncomingMessage, response: ServerResponse): (tell: (at: number) => void) => void {
+  let at: number | undefined;
+  let tell: (at: number) => void = () => undefined;
+  const end = () => {
+    at ??= performance.now();
+    tell(at);
+  };
+  const events = ['end', 'error', 'close'] as const;
+  for (const event of events) socket.once(event, end);
+  response.once('close', () => {
+    end();
+    for (const event of events) socket.off(event, end);
+  });
+  return (told) => {
+    tell = told;
+    if (at !== undefined) tell(at);
   };
 }
 
